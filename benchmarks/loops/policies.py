@@ -1,0 +1,138 @@
+"""PoPS on a folder of published Stable-Baselines3 policies: the whole table by one command.
+
+    python benchmarks/loops/policies.py --agents FOLDER --out benchmarks/loops/results
+
+Each policy is given as its zip (with the VecNormalize file beside it where there is one). Every run's figures come from final seeds that no
+decision of the run saw. Writes one JSON file per policy and seed, and `policies.md`, a table over all JSON files in the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import rlcompress as rlc
+from rlcompress.engine.result import Candidate, Result
+from rlcompress.reporting.json_report import report_json
+
+POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "dqn/CartPole-v1": ("CartPole-v1", {}),
+    "a2c/CartPole-v1": ("CartPole-v1", {}),
+    "ppo/LunarLander-v2": ("LunarLander-v3", {}),
+    "dqn/LunarLander-v2": ("LunarLander-v3", {}),
+    "ppo/LunarLanderContinuous-v2": ("LunarLander-v3", {"continuous": True}),
+    "dqn/MountainCar-v0": ("MountainCar-v0", {}),
+    "ppo/MountainCar-v0": ("MountainCar-v0", {}),
+    "dqn/Acrobot-v1": ("Acrobot-v1", {}),
+    "sac/Pendulum-v1": ("Pendulum-v1", {}),
+    "ppo/BipedalWalker-v3": ("BipedalWalker-v3", {}),
+}
+
+
+def run(agents: Path, name: str, seed: int, jobs: int, paper: bool) -> Result:
+    """One policy, from its zip to its result."""
+    env_id, env_kwargs = POLICIES[name]
+    statistics = agents / f"{name}.vecnormalize.pkl"
+    teacher = rlc.load_policy(agents / f"{name}.zip", vecnormalize=statistics if statistics.exists() else None)
+    task = rlc.PolicyTask(env_id, env_kwargs, jobs=jobs)
+    algorithm = rlc.PoPS.paper() if paper else rlc.PoPS()
+    return rlc.compress(teacher, task, algorithm, seed=seed, jobs=jobs, on_event=rlc.progress())
+
+
+def line(candidate: Candidate | None, by: str) -> dict[str, Any] | None:
+    """The figures of one line of the table."""
+    if candidate is None:
+        return None
+    return {
+        "name": candidate.name,
+        "parameters": candidate.parameters,
+        "bytes": candidate.weights_bytes,
+        "return": candidate.mean,
+        "interval": candidate.interval,
+        "episodes": candidate.values.size,
+        "judged_on": candidate.judged_on,
+        "agreement": candidate.agreement,
+        "reason": candidate.reason,
+        "size": candidate.parameters if by == "parameters" else candidate.weights_bytes,
+    }
+
+
+def record(result: Result, name: str, paper: bool, seconds: float) -> dict[str, Any]:
+    """What is kept of a run."""
+    polished = [c for c in result.candidates if c.accepted and c.uses_reward]
+    scratch = next((c for c in result.candidates if c.method == "from scratch"), None)
+    return {
+        "policy": name,
+        "algorithm": result.algorithm,
+        "paper": paper,
+        "seed": result.seed,
+        "seconds": seconds,
+        "phase_seconds": dict(result.seconds),
+        "teacher": line(result.teacher, "bytes"),
+        "distilled": line(result.best_without_reward, "parameters"),
+        "polished": line(min(polished, key=lambda c: c.weights_bytes, default=None), "bytes"),
+        "from_scratch": line(scratch, "parameters"),
+        "notes": list(result.notes),
+        "machine": {"processor": platform.machine(), "system": platform.system(), "python": platform.python_version()},
+        "versions": dict(result.versions),
+        "report": report_json(result),
+    }
+
+
+def cell(entry: dict[str, Any] | None, unit: str) -> str:
+    """One cell of the table."""
+    if entry is None:
+        return "none accepted"
+    low, high = entry["interval"]
+    size = entry["parameters"] if unit == "parameters" else entry["bytes"]
+    agreement = "" if entry["agreement"] is None else f", agreement {entry['agreement']:.2f}"
+    shape = entry["name"].replace(" float32", "")
+    return f"**{size}** {unit} ({shape}): {entry['return']:.1f} [{low:.1f}, {high:.1f}]{agreement}"
+
+
+def table(folder: Path) -> str:
+    """Markdown over all records of a folder."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("policy-*.json"))]
+    lines = [
+        "| policy | run | teacher | distilled only (no reward used) | polished and quantised | no teacher, same search | s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for entry in records:
+        teacher = entry["teacher"]
+        run_name = ("paper" if entry["paper"] else "default") + f", seed {entry['seed']}"
+        low, high = teacher["interval"]
+        first = f"{teacher['parameters']} parameters: {teacher['return']:.1f} [{low:.1f}, {high:.1f}], n={teacher['episodes']}"
+        cells = [cell(entry["distilled"], "parameters"), cell(entry["polished"], "bytes")]
+        scratch = cell(entry["from_scratch"], "parameters") if entry["from_scratch"] else "-"
+        lines.append(f"| {entry['policy']} | {run_name} | {first} | {cells[0]} | {cells[1]} | {scratch} | {entry['seconds']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run the named policies (all by default) and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", type=Path, required=True, help="folder with ALGO/ENV.zip")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/loops/results"))
+    parser.add_argument("--policy", action="append", choices=sorted(POLICIES), help="one policy; may be given again")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--paper", action="store_true", help="run PoPS.paper() instead of the default")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.policy or list(POLICIES):
+        begin = time.perf_counter()
+        result = run(arguments.agents, name, arguments.seed, arguments.jobs, arguments.paper)
+        print(result.report())
+        kept = record(result, name, arguments.paper, time.perf_counter() - begin)
+        suffix = "-paper" if arguments.paper else ""
+        path = arguments.out / f"policy-{name.replace('/', '-')}-seed{arguments.seed}{suffix}.json"
+        path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        (arguments.out / "policies.md").write_text(table(arguments.out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""rlcompress: trained networks made small enough for the edge, with proof that they still work.
+
+Importing this package loads NumPy and the C++ core alone. Everything that trains or steps environments is loaded on
+first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rlcompress.artifact import load
+from rlcompress.contract import Argmax, Clip, Contract, Normalisation, Raw, Squash
+from rlcompress.errors import FormatError, RlcompressError
+from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.network import Network
+from rlcompress.ranking import magnitude_masks
+from rlcompress.runtime import Runtime
+
+if TYPE_CHECKING:
+    from rlcompress.algorithms.pops import PoPS as PoPS
+    from rlcompress.engine.run import compress as compress
+    from rlcompress.engine.run import resume as resume
+    from rlcompress.importers import load_policy as load_policy
+    from rlcompress.importers.torch_module import from_torch as from_torch
+    from rlcompress.importers.torch_module import to_torch as to_torch
+    from rlcompress.reporting.progress import progress as progress
+    from rlcompress.tasks.policy import PolicyTask as PolicyTask
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "PoPS": "rlcompress.algorithms.pops",
+    "PolicyTask": "rlcompress.tasks.policy",
+    "compress": "rlcompress.engine.run",
+    "from_torch": "rlcompress.importers.torch_module",
+    "load_policy": "rlcompress.importers",
+    "progress": "rlcompress.reporting.progress",
+    "resume": "rlcompress.engine.run",
+    "to_torch": "rlcompress.importers.torch_module",
+}
+
+__all__ = [
+    "Argmax",
+    "Clip",
+    "Contract",
+    "Dense",
+    "FormatError",
+    "Network",
+    "Normalisation",
+    "PoPS",
+    "PolicyTask",
+    "QuantizedDense",
+    "Raw",
+    "RlcompressError",
+    "Runtime",
+    "Squash",
+    "compress",
+    "from_torch",
+    "load",
+    "load_policy",
+    "magnitude_masks",
+    "progress",
+    "resume",
+    "to_torch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'rlcompress' has no attribute {name!r}")
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

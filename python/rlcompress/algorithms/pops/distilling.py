@@ -1,0 +1,204 @@
+"""Distil phase: waves of students, trained on what they themselves visit (relabelled by the teacher), then confirmed
+smallest first.
+
+Source: S. Ross, G. Gordon, D. Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
+Learning" (2011). Deviates from PoPS (Livne & Cohen 2020): students are small from the start instead of read off one
+pruning level; depth is searched down
+to none; students learn on their own states; the smallest accepted one wins, not the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rlcompress.algorithms.pops.config import LADDERS, Settings, Shape, parameters_of, students_of
+from rlcompress.algorithms.pops.judge import accepted, bar, try_candidate
+from rlcompress.algorithms.pops.state import Member, Shelved, State
+from rlcompress.engine.events import Emit, Note, PhaseStarted, Progress
+from rlcompress.network import Network
+from rlcompress.problem import Problem
+from rlcompress.shrink import keep_neurons
+from rlcompress.training.distil import Distillation, Student, distil, student_contract
+from rlcompress.training.labels import label, suited_losses
+
+_SCREEN_FIRST = 40
+_SCREEN_MORE = 160
+_SCREEN_STEPS = 40_000
+_HOPEFUL = 24
+_PER_SHAPE = 4
+_ATTEMPTS_PER_SHAPE = 4
+
+
+def begin_wave(problem: Problem, state: State, students: tuple[Student, ...]) -> State:
+    """Fresh students, all starting from the teacher's own observations."""
+    contract = student_contract(problem.teacher)
+    start = [_warm_start(state, student) for student in students]
+    networks = distil(
+        students, [state.base] * len(students), contract, Distillation(steps=1, learning_rate=1e-9), problem.seed, start
+    )
+    members = tuple(Member(student, network, state.base) for student, network in zip(students, networks))
+    return replace(state, phase="distil", members=members, round=0)
+
+
+def _warm_start(state: State, student: Student) -> Network | None:
+    """For every third variant the kept neurons of a larger good student; the others start fresh."""
+    if student.variant % 3 != 2 or not student.hidden:
+        return None
+    larger = [
+        entry
+        for entry in state.shelf
+        if len(entry.student.hidden) == len(student.hidden)
+        and entry.student.activation == student.activation
+        and all(have > want for have, want in zip(entry.student.hidden, student.hidden))
+    ]
+    if not larger:
+        return None
+    best = max(larger, key=lambda entry: entry.mean)
+    return keep_neurons(best.network, student.hidden, state.base.observations)
+
+
+def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """Train all members, let each act, relabel what it met, and shelve the best snapshots."""
+    last = state.round == settings.rounds - 1
+    shapes = sorted({member.network.parameter_count for member in state.members})
+    emit(PhaseStarted("distil", f"round {state.round + 1} of {settings.rounds}: {len(state.members)} students"))
+    networks = distil(
+        [member.student for member in state.members],
+        [member.labels for member in state.members],
+        state.members[0].network.contract,
+        Distillation(steps=settings.train_steps * (2 if last else 1)),
+        problem.seed * 1000 + state.round,
+        [member.network for member in state.members],
+    )
+    start = 1_000 * (1 + state.round + settings.rounds * (state.ladder + 4 * state.focused))
+    batches = problem.task.visit_many(networks, start, settings.visit_steps, problem.seed)
+    rng = np.random.default_rng((problem.seed, state.ladder, state.round, len(shapes)))
+    members, entries = [], list(state.shelf)
+    for member, network, batch in zip(state.members, networks, batches):
+        entries.append(Shelved(member.student, network, float(batch.scores.mean()), np.zeros(0)))
+        pick = rng.permutation(len(batch.observations))[: settings.visit_steps]
+        met = label(problem.teacher, batch.observations[np.sort(pick)])
+        members.append(Member(member.student, network, member.labels.joined(met)))
+    emit(Progress((state.round + 1) / settings.rounds, "distil"))
+    moved = replace(state, members=tuple(members), shelf=_best_of_each_shape(entries), round=state.round + 1)
+    return _screen(problem, settings, moved, emit) if last else _without_oversized(settings, moved)
+
+
+def _without_oversized(settings: Settings, state: State) -> State:
+    """Stop training students that are larger than one that already seems good enough."""
+    wanted = bar(state.teacher_values, settings.keep_return)
+    good = [entry.parameters for entry in state.shelf if entry.visit_mean >= wanted]
+    limit = min(good, default=10**9)
+    kept = tuple(member for member in state.members if member.network.parameter_count <= 1.6 * limit)
+    return replace(state, members=kept or state.members)
+
+
+def _key(entry: Shelved) -> tuple[Shape, str]:
+    return entry.student.hidden, entry.student.activation
+
+
+def _best_of_each_shape(entries: list[Shelved]) -> tuple[Shelved, ...]:
+    """The best few snapshots of each shape, in order of size; screened ones stay."""
+    kept: list[Shelved] = []
+    for key in sorted({_key(entry) for entry in entries}, key=str):
+        group = [entry for entry in entries if _key(entry) == key]
+        screened = [entry for entry in group if entry.screened.size]
+        fresh = sorted((entry for entry in group if not entry.screened.size), key=lambda entry: -entry.visit_mean)
+        kept.extend(screened + fresh[:_PER_SHAPE])
+    return tuple(sorted(kept, key=lambda entry: (entry.parameters, -entry.mean)))
+
+
+def _screen(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """Score the shelf on fresh units.
+
+    All but the oversized a little, then the smallest of those that could pass more.
+    """
+    wanted = bar(state.teacher_values, settings.keep_return)
+    limit = min((entry.parameters for entry in state.shelf if entry.mean >= wanted), default=10**9)
+    fresh = [entry for entry in state.shelf if not entry.screened.size and entry.parameters <= 2 * limit]
+    scored = _score_more(problem, state, fresh, _SCREEN_FIRST)
+    moved = replace(state, screened_to=state.screened_to + _SCREEN_FIRST)
+    ordered = sorted(scored, key=lambda entry: (_optimistic(entry) < wanted, entry.parameters, -entry.mean))
+    hopeful = [entry for entry in ordered[:_HOPEFUL] if _optimistic(entry) >= wanted]
+    more = int(np.clip(_SCREEN_STEPS / state.episode_length, _SCREEN_FIRST, _SCREEN_MORE))
+    again = _score_more(problem, moved, hopeful, more)
+    rest = [entry for entry in ordered if not any(entry is other for other in hopeful)]
+    old = [entry for entry in state.shelf if entry.screened.size]
+    shelf = tuple(sorted(old + again + rest, key=lambda entry: (entry.parameters, -entry.mean)))
+    moved = replace(moved, shelf=shelf, screened_to=moved.screened_to + more, members=())
+    return _after_wave(problem, settings, moved, emit)
+
+
+def _score_more(problem: Problem, state: State, entries: list[Shelved], count: int) -> list[Shelved]:
+    scores = problem.task.score_many([entry.network for entry in entries], "screen", state.screened_to, count)
+    return [
+        replace(entry, screened=np.concatenate([entry.screened, score.values])) for entry, score in zip(entries, scores)
+    ]
+
+
+def _optimistic(entry: Shelved) -> float:
+    """Mean plus one and a half standard errors."""
+    return entry.mean + 1.5 * float(entry.screened.std()) / float(np.sqrt(max(1, entry.screened.size)))
+
+
+def _after_wave(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """Focus below the smallest good shape once; climb the next ladder when nothing is good; else confirm."""
+    good = [entry for entry in state.shelf if entry.mean >= bar(state.teacher_values, settings.keep_return)]
+    if not good:
+        return climb(problem, settings, state, emit)
+    smallest = min(entry.parameters for entry in good)
+    inputs, outputs = problem.teacher.input_size, problem.teacher.output_size
+    below = tuple(
+        shape
+        for shape in LADDERS[0] + LADDERS[1]
+        if parameters_of(shape, inputs, outputs) < smallest and parameters_of(shape, inputs, outputs) * 4 > smallest
+    )
+    if state.focused or not below:
+        return replace(state, phase="confirm")
+    emit(Note(f"{smallest} parameters seem enough; looking closer at {len(below)} smaller shapes"))
+    first = settings.variants
+    students = students_of(below, suited_losses(problem.teacher), range(first, first + settings.focus_variants))
+    return begin_wave(problem, replace(state, focused=True), students)
+
+
+def climb(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """The next ladder of larger shapes, or on without a distilled student when there is none."""
+    inputs, outputs = problem.teacher.input_size, problem.teacher.output_size
+    for ladder in range(state.ladder + 1, len(LADDERS)):
+        shapes = tuple(
+            shape
+            for shape in LADDERS[ladder]
+            if parameters_of(shape, inputs, outputs) < 0.9 * problem.teacher.parameter_count
+        )
+        if shapes:
+            emit(Note(f"no student of up to {max(LADDERS[ladder - 1], key=sum)} is good enough; trying larger ones"))
+            students = students_of(shapes, suited_losses(problem.teacher)[:1], range(1))
+            return begin_wave(problem, replace(state, ladder=ladder, focused=True), students)
+    return replace(state, phase="polish", members=(), ladder=len(LADDERS))
+
+
+def _attempts(state: State, entry: Shelved) -> int:
+    same = {other.student.name for other in state.shelf if other.student.hidden == entry.student.hidden}
+    return len(same.intersection(state.confirmed))
+
+
+def confirm(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """One acceptance test, of the smallest student that was not tested yet and could pass.
+
+    Ends at the first accepted.
+    """
+    if not state.confirmed:
+        emit(PhaseStarted("confirm", "testing distilled students on held-out episodes, smallest first"))
+    wanted = bar(state.teacher_values, settings.keep_return)
+    waiting = [entry for entry in state.shelf if entry.mean >= wanted and _attempts(state, entry) < _ATTEMPTS_PER_SHAPE]
+    waiting = [entry for entry in waiting if entry.student.name not in state.confirmed]
+    if accepted(state, uses_reward=False):
+        return replace(state, phase="trim")
+    if not waiting:
+        return climb(problem, settings, state, emit)
+    entry = min(waiting, key=lambda entry: (entry.parameters, -entry.mean))
+    tried = replace(state, confirmed=(*state.confirmed, entry.student.name))
+    name = f"{entry.student.name} float32"
+    return try_candidate(problem, settings, tried, emit, entry.network, name, "distilled", entry.student)

@@ -1,0 +1,139 @@
+"""The acceptance test: a bound on the mean return over held-out episodes, whose number follows the spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rlcompress.algorithms.pops.config import Settings
+from rlcompress.algorithms.pops.state import State, Trial
+from rlcompress.artifact import weights_bytes
+from rlcompress.engine.events import CandidateScored, Emit
+from rlcompress.network import Network
+from rlcompress.problem import Float64Array, Problem
+from rlcompress.statistics import bootstrap_interval, episodes_needed, paired_interval
+from rlcompress.training.distil import Student
+
+ACCEPTANCE_LEVEL = 0.98
+"""Stricter than the 95 % of the final figures.
+
+Several candidates are tested, and the winner must hold on fresh episodes.
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of a test.
+
+    Args:
+        rule: `unpaired`: lower bound of the mean against the bar; `paired`: lower bound of the mean difference to the
+            teacher on the same seeds against minus the allowance, used where the teacher itself could not pass the
+            unpaired test.
+        lower, upper: interval of what the rule bounds.
+        accepted: lower bound at or above what the rule asks.
+        reason: in words.
+    """
+
+    rule: str
+    lower: float
+    upper: float
+    accepted: bool
+    reason: str
+
+
+def allowance(teacher: Float64Array, keep: float) -> float:
+    """How far below the teacher's mean a student may be: (1 - keep) of its size (also for negative returns)."""
+    return (1 - keep) * abs(float(teacher.mean()))
+
+
+def bar(teacher: Float64Array, keep: float) -> float:
+    """The mean return to reach."""
+    return float(teacher.mean()) - allowance(teacher, keep)
+
+
+def episodes_for(pilot: Float64Array, settings: Settings) -> int:
+    """Episodes that tell a student as good as the teacher from one at the bar with 90 % power, within the
+    settings' limits.
+    """
+    margin = allowance(pilot, settings.keep_return)
+    std = float(np.std(pilot, ddof=1))
+    needed = episodes_needed(std, margin, level=ACCEPTANCE_LEVEL) if std > 0 and margin > 0 else 0
+    return int(np.clip(needed, settings.min_episodes, settings.max_episodes))
+
+
+def judge(student: Float64Array, teacher: Float64Array, keep: float, level: float = 0.95) -> Verdict:
+    """Test a student's returns against the teacher's on the same seeds, with two-sided intervals of `level`."""
+    wanted, margin = bar(teacher, keep), allowance(teacher, keep)
+    teacher_lower, _ = bootstrap_interval(teacher)
+    if teacher_lower >= wanted:
+        lower, upper = bootstrap_interval(student, level)
+        accepted = lower >= wanted
+        reason = f"lower bound {lower:.2f} {'>=' if accepted else '<'} bar {wanted:.2f}, {student.size} episodes"
+        return Verdict("unpaired", lower, upper, accepted, reason)
+    lower, upper = paired_interval(student, teacher, level)
+    accepted = lower >= -margin
+    sign = ">=" if accepted else "<"
+    reason = f"paired: lower bound of the difference {lower:+.2f} {sign} {-margin:+.2f}, {student.size} episodes"
+    return Verdict("paired", lower, upper, accepted, reason)
+
+
+def try_candidate(
+    problem: Problem,
+    settings: Settings,
+    state: State,
+    emit: Emit,
+    network: Network,
+    name: str,
+    method: str,
+    student: Student | None = None,
+) -> State:
+    """Take a candidate through the acceptance test on episodes that no earlier test used.
+
+    A paired test scores the teacher on the same fresh episodes; an unpaired one takes the teacher's mean as known.
+    """
+    count = state.teacher_values.size
+    start = len(state.trials) * settings.max_episodes
+    values = problem.task.score(network, "accept", start, count).values
+    teacher = state.teacher_values
+    teacher_lower, _ = bootstrap_interval(teacher)
+    if start and teacher_lower < bar(teacher, settings.keep_return):
+        teacher = problem.task.score(problem.teacher, "accept", start, count).values
+    verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
+    trial = Trial(
+        name=name,
+        method=method,
+        network=network,
+        weights_bytes=weights_bytes(network),
+        uses_reward=method != "distilled",
+        rule=verdict.rule,
+        values=values,
+        lower=verdict.lower,
+        upper=verdict.upper,
+        accepted=verdict.accepted,
+        reason=verdict.reason,
+        final=np.zeros(0),
+        student=student,
+    )
+    lower, upper = bootstrap_interval(values)
+    emit(
+        CandidateScored(
+            name,
+            network.parameter_count,
+            trial.weights_bytes,
+            float(values.mean()),
+            lower,
+            upper,
+            verdict.accepted,
+            verdict.reason,
+        )
+    )
+    return replace(state, trials=(*state.trials, trial))
+
+
+def accepted(state: State, uses_reward: bool | None = None) -> list[Trial]:
+    """Accepted trials, smallest first by bytes."""
+    found = [
+        trial for trial in state.trials if trial.accepted and (uses_reward is None or trial.uses_reward == uses_reward)
+    ]
+    return sorted(found, key=lambda trial: (trial.weights_bytes, trial.network.parameter_count))

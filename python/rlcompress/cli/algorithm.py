@@ -1,0 +1,88 @@
+"""The verb of an algorithm, generated from its settings class."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlcompress.cli.outcome import deliver, watching
+from rlcompress.cli.setting_options import chosen, setting_options
+from rlcompress.cli.teacher_source import default_folder, load_teacher, source_options, trained_teacher
+from rlcompress.engine.registry import algorithm_type
+from rlcompress.engine.result import Result
+from rlcompress.errors import InvalidValueError
+
+_TEACHER_SHARE = 0.5
+"""Of the time budget, at most, for training a teacher."""
+
+
+def algorithm_command(name: str) -> click.Command:
+    """The command that compresses with the algorithm of this name."""
+    cls = algorithm_type(name)
+
+    def run(**values: Any) -> None:
+        with watching() as watch:
+            result, folder = _compress(cls, values, watch)
+        click.get_current_context().exit(deliver(result, folder, values["as_json"], watch.ending))
+
+    summary = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
+    if not summary or summary.startswith(f"{cls.__name__}("):  # what dataclass writes where there is no docstring
+        summary = f"Compress with the {name} algorithm."
+    params: list[click.Parameter] = [*source_options(), *_run_options(hasattr(cls, "paper")), *setting_options(cls)]
+    return click.Command(name, params=params, callback=run, help=summary, short_help=summary.splitlines()[0])
+
+
+def _run_options(preset: bool) -> list[click.Option]:
+    folder = click.Path(file_okay=False, path_type=Path)
+    options = [
+        click.Option(["--out"], type=folder, help="Run folder.  [default: runs/<env>]"),
+        click.Option(["--seed"], type=click.IntRange(min=0), default=0, help="Of every random number.  [default: 0]"),
+        click.Option(["--jobs"], type=click.IntRange(min=1), help="Worker processes.  [default: the processors]"),
+        click.Option(["--max-seconds"], type=float, help="Stop after this time with what there is."),
+        click.Option(["--max-steps"], type=click.IntRange(min=0), help="Stop after this many steps of the algorithm."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the report as JSON."),
+    ]
+    if preset:
+        options.append(click.Option(["--paper"], is_flag=True, help="Start from the published algorithm's settings."))
+    return options
+
+
+def _compress(cls: Any, values: dict[str, Any], on_event: Any) -> tuple[Result, Path]:
+    from rlcompress.engine.run import compress
+    from rlcompress.tasks.policy import PolicyTask
+
+    algorithm = chosen(cls, cls.paper() if values.get("paper") else cls(), values)
+    env_id, env_kwargs, seconds = values["env"], values["env_kwargs"], values["max_seconds"]
+    if seconds is not None and not seconds > 0:
+        raise InvalidValueError(f"--max-seconds: a value > 0 expected, found {seconds}")
+    task = PolicyTask(env_id, env_kwargs, step_environment=not values["distil_only"])
+    folder: Path = values["out"] or default_folder(env_id)
+    began, training = time.monotonic(), {}
+    if values["policy"] is not None:
+        teacher = load_teacher(values["policy"], values["vecnormalize"], on_event)
+    elif values["vecnormalize"] is not None:
+        raise InvalidValueError("--vecnormalize: statistics of a given teacher expected; add --policy")
+    else:
+        share = None if seconds is None else _TEACHER_SHARE * seconds
+        limit = values["teacher_steps"]
+        teacher, spent = trained_teacher(env_id, env_kwargs, folder, values["seed"], on_event, limit, share)
+        training["teacher training"] = spent
+    if seconds is not None:
+        seconds = max(1.0, seconds - (time.monotonic() - began))
+    result = compress(
+        teacher,
+        task,
+        algorithm,
+        seed=values["seed"],
+        run_dir=folder,
+        on_event=on_event,
+        jobs=values["jobs"],
+        max_seconds=seconds,
+        max_steps=values["max_steps"],
+    )
+    return replace(result, seconds={**training, **result.seconds}), folder

@@ -1,0 +1,79 @@
+"""`main`: the list of verbs, and what every verb does with errors and Ctrl-C."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from rlcompress.cli.exits import BAD_INPUT, INTERRUPTED
+from rlcompress.engine.registry import ALGORITHMS
+from rlcompress.errors import RlcompressError
+from rlcompress.kernels import __version__
+
+DEBUG = "rlcompress.debug"
+
+VERBS: dict[str, str] = {
+    "resume": "Continue the run of a folder.",
+    "inspect": "Show what a policy file holds and test it.",
+    "bench": "Measure the time of one inference.",
+    "targets": "List the instruction sets of this build and machine.",
+}
+"""Verb and its line in the help; the command is `command` in the module `cli.<verb>`."""
+
+
+def _debug_option() -> click.Option:
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.meta[DEBUG] = value or bool(ctx.meta.get(DEBUG))
+
+    return click.Option(
+        ["--debug"], is_flag=True, expose_value=False, callback=remember, help="Show where an error comes from."
+    )
+
+
+class Verbs(click.Group):
+    """Commands that are imported when they are used, so that `--help` is quick and needs no optional package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*ALGORITHMS, *VERBS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in VERBS:
+            command: click.Command = importlib.import_module(f"rlcompress.cli.{cmd_name}").command
+        elif cmd_name in ALGORITHMS:
+            command = importlib.import_module("rlcompress.cli.algorithm").algorithm_command(cmd_name)
+        else:
+            return None
+        if not any(parameter.name == "debug" for parameter in command.params):
+            command.params.append(_debug_option())
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, f"Compress with the {name} algorithm.") for name in ALGORITHMS]
+        with formatter.section("Commands"):
+            formatter.write_dl([*rows, *VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except (RlcompressError, OSError) as error:
+            if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
+                raise
+            click.echo(f"error: {' '.join(str(error).split())}", err=True)
+            ctx.exit(BAD_INPUT)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="rlcompress")
+def main() -> None:
+    """Make trained policies and networks small enough for the edge, and prove that they still work.
+
+    Exit status: 0 success, 1 finished but nothing was accepted or a self-test failed, 2 bad input, 130 interrupted.
+    """
+
+
+main.params.append(_debug_option())

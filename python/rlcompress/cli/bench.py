@@ -1,0 +1,101 @@
+"""`rlcompress bench`: time of one inference."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from rlcompress.arrays import FloatArray
+from rlcompress.problem import Float64Array
+
+_WARM_UP = 200
+
+
+@click.command("bench")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--calls", type=click.IntRange(min=10), default=20_000, show_default=True, help="Measured calls.")
+@click.option("--batch", type=click.IntRange(min=1), default=1024, show_default=True, help="Observations in a batch.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def command(file: Path, calls: int, batch: int, as_json: bool) -> None:
+    """Measure the runtime on FILE (.rlc or Stable-Baselines3 zip): single calls, and batches looped in C++."""
+    found = measure(file, calls, batch)
+    click.echo(json.dumps(found, indent=1) if as_json else _text(found))
+
+
+def measure(file: Path, calls: int, batch: int) -> dict[str, Any]:
+    """Microseconds of an inference.
+
+    Args:
+        file: a policy.
+        calls: single calls to measure.
+        batch: observations per batch; batches are repeated until at least `calls` observations are done.
+
+    Raises:
+        RlcompressError: not a policy file.
+    """
+    from rlcompress.importers import load_policy
+    from rlcompress.runtime import Runtime
+
+    policy = Runtime(file) if file.suffix.lower() == ".rlc" else Runtime(load_policy(file))
+    shape = policy.contract.observation_shape
+    observations = _observations(max(calls, batch), shape)
+    action = policy(observations[0])
+    out = np.array(action)
+    singles = [observations[index % 512] for index in range(calls)]
+    rows = np.ascontiguousarray(observations[:batch])
+    repeats = max(10, calls // batch)
+    return {
+        "file": str(file),
+        "target": policy.target,
+        "calls": calls,
+        "call_us": _percentiles(_times(policy, singles)),
+        "call_out_us": _percentiles(_times(lambda observation: policy(observation, out=out), singles)),
+        "batch": batch,
+        "batch_us_per_observation": _percentiles(_times(policy, [rows] * repeats) / batch),
+        "timer_us": _percentiles(_times(lambda _: None, singles)),
+    }
+
+
+def _observations(count: int, shape: tuple[int, ...]) -> FloatArray:
+    return np.random.default_rng(0).standard_normal((count, *shape)).astype(np.float32)
+
+
+def _times(call: Callable[[Any], Any], arguments: list[Any]) -> Float64Array:
+    """(len(arguments),) microseconds of each call, the clock's own time included."""
+    for argument in arguments[:_WARM_UP]:
+        call(argument)
+    clock = time.perf_counter_ns
+    marks = np.empty(len(arguments))
+    for index, argument in enumerate(arguments):
+        began = clock()
+        call(argument)
+        marks[index] = clock() - began
+    return marks / 1000.0
+
+
+def _percentiles(times: Float64Array) -> dict[str, float]:
+    p50, p99, p999 = np.percentile(times, [50, 99, 99.9])
+    found = {"p50": p50, "p99": p99, "p99.9": p999, "max": times.max()}
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def _text(found: dict[str, Any]) -> str:
+    rows = (
+        ("call", "policy(observation)"),
+        ("call_out", "policy(observation, out=buffer)"),
+        ("batch", f"batch of {found['batch']:,}, per observation"),
+        ("timer", "the clock alone"),
+    )
+    keys = {"call": "call_us", "call_out": "call_out_us", "batch": "batch_us_per_observation", "timer": "timer_us"}
+    lines = [f"{found['file']} on {found['target']}, {found['calls']:,} calls, µs"]
+    lines.append(f"{'':36}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>12}")
+    for key, label in rows:
+        times = found[keys[key]]
+        lines.append(f"{label:36}{times['p50']:10.3f}{times['p99']:10.3f}{times['p99.9']:10.3f}{times['max']:12.3f}")
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Errors that rlcompress raises: one base, and under it the natural built-in where there is one.
+
+Every message names the thing, the value found and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class RlcompressError(Exception):
+    """Base of every error that rlcompress raises on purpose."""
+
+
+class InvalidValueError(RlcompressError, ValueError):
+    """A value given by the caller is outside what the function takes."""
+
+
+class FormatError(RlcompressError, ValueError):
+    """A `.rlc` image is malformed.
+
+    Attributes:
+        field: name of the field in `docs/format.md`.
+        offset: byte offset of that field.
+        expected: what the format asks for.
+        found: what the image holds.
+    """
+
+    def __init__(self, field: str, offset: int, expected: str, found: str) -> None:
+        super().__init__(f"malformed .rlc image: {field} at byte {offset}: expected {expected}, found {found}")
+        self.field = field
+        self.offset = offset
+        self.expected = expected
+        self.found = found
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, int, str, str]]:
+        return type(self), (self.field, self.offset, self.expected, self.found)
+
+
+class MissingFileError(RlcompressError, FileNotFoundError):
+    """A file that should be read does not exist; the message names it."""
+
+
+class ImportFormatError(RlcompressError, ValueError):
+    """A file or object given to an importer cannot be read as a network."""
+
+
+class UnsupportedError(RlcompressError, NotImplementedError):
+    """The input is well formed but uses something that rlcompress does not support."""
+
+
+class CheckpointError(RlcompressError, ValueError):
+    """A run folder or checkpoint is missing, damaged or of another run."""
+
+
+class MissingExtraError(RlcompressError, ImportError):
+    """An optional dependency is missing; the message names the extra to install."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed; install it with: pip install 'rlcompress[{extra}]'")
+        self.module = module
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.module, self.extra)
+
+
+class StatisticsWarning(UserWarning):
+    """Observation statistics seem to be needed and were not given: the policy would be wrong."""

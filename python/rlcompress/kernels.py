@@ -1,0 +1,151 @@
+"""The typed face of the C++ core; no other module imports `_core`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rlcompress import _core
+from rlcompress.arrays import BoolArray, FloatArray
+from rlcompress.errors import FormatError, InvalidValueError
+
+__version__: str = _core.__version__
+
+
+class Model(_core.Model):
+    """A network executed from an `.rlc` image (`docs/format.md`); immutable, any number of threads may run one.
+
+    `run(observations, actions)` takes C-contiguous float32 arrays of shape (n, input_size) and (n, action_size) and
+    fills the second; a row's result does not depend on n. `self_test()` replays the golden vectors and returns how many
+    there are.
+
+    Args:
+        image: the whole file; it is copied.
+
+    Raises:
+        FormatError: the image is malformed.
+        InvalidValueError: RLCOMPRESS_TARGET names a target that cannot run here.
+    """
+
+    def __init__(self, image: bytes) -> None:
+        try:
+            super().__init__(image)
+        except ValueError as error:
+            verify(image)
+            raise InvalidValueError(str(error)) from None
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Model], tuple[bytes]]:
+        return type(self), (self.image,)
+
+
+def verify(image: bytes) -> None:
+    """Check that `image` is a well-formed `.rlc` file.
+
+    Raises:
+        FormatError: names the field, its offset, what was expected and what was found.
+    """
+    fault = _core.verify(image)
+    if fault is not None:
+        _, field, offset, expected, found = fault
+        raise FormatError(field, offset, expected, found)
+
+
+def targets(available: bool = True) -> tuple[str, ...]:
+    """Names of the instruction sets the kernels are compiled for, best first.
+
+    Args:
+        available: only those that this processor can run.
+    """
+    return tuple(_core.available_targets() if available else _core.compiled_targets())
+
+
+def active_target() -> str:
+    """Name of the target in use.
+
+    Raises:
+        InvalidValueError: RLCOMPRESS_TARGET names a target that cannot run here.
+    """
+    try:
+        return _core.active_target()
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def force_target(name: str) -> None:
+    """Use target `name` from now on, in every thread. Results do not change, only speed does.
+
+    Raises:
+        InvalidValueError: no such target, or this processor cannot run it; the message names those it can.
+    """
+    try:
+        _core.force_target(name)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+@contextmanager
+def forced_target(name: str) -> Iterator[str]:
+    """`force_target(name)` for the length of a `with` block.
+
+    Raises:
+        InvalidValueError: as `force_target`.
+    """
+    before = active_target()
+    force_target(name)
+    try:
+        yield name
+    finally:
+        force_target(before)
+
+
+# Magnitude ranking
+
+
+def magnitude_threshold(weights: Sequence[FloatArray], keep: int) -> tuple[float, int]:
+    """The `keep`-th largest magnitude over all arrays, and how many weights of exactly that magnitude are kept.
+
+    Args:
+        weights: C-contiguous float32 arrays.
+        keep: 0..total size; 0 gives (infinity, 0).
+
+    Raises:
+        InvalidValueError: NaN among the weights, or `keep` out of range.
+    """
+    try:
+        return _core.magnitude_threshold(list(weights), keep)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def keep_largest(weights: Sequence[FloatArray], keep: int, masks: Sequence[BoolArray]) -> None:
+    """Write the masks of the `keep` largest magnitudes over all arrays; ties keep the lower index, in list order.
+
+    Args:
+        weights: C-contiguous float32 arrays.
+        keep: 0..total size.
+        masks: C-contiguous writable bool arrays of the same sizes; their content is undefined after an error.
+
+    Raises:
+        InvalidValueError: NaN among the weights, `keep` out of range, or sizes that do not match.
+    """
+    try:
+        _core.keep_largest(list(weights), keep, list(masks))
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def keep_at_least(weight: FloatArray, threshold: float, mask: BoolArray) -> None:
+    """Write the mask of `|weight| >= threshold`.
+
+    Args:
+        weight: C-contiguous float32 array.
+        threshold: not NaN; rounded to float32.
+        mask: C-contiguous writable bool array of the same size; its content is undefined after an error.
+
+    Raises:
+        InvalidValueError: NaN among the weights or as threshold, or sizes that do not match.
+    """
+    try:
+        _core.keep_at_least(weight, threshold, mask)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None

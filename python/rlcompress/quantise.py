@@ -1,0 +1,206 @@
+"""Float networks to int8 or int4 ones: row scales for large layers, and a power-of-two grid for the smallest networks.
+
+On a grid every weight and bias is an integer; the only other bytes are one exponent per input of the first layer and,
+where the outputs' scale matters (tanh, continuous actions), one exponent per layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcompress.arrays import FloatArray, Int8Array
+from rlcompress.contract import Argmax
+from rlcompress.errors import InvalidValueError
+from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.layers.quantized_dense import INTEGER_LIMIT
+from rlcompress.network import Network
+
+Bits = Literal[8, 4]
+Genome = npt.NDArray[np.float64]
+_GAINS = np.exp2(np.linspace(0, 1, 17)[:-1])
+
+
+def quantise_rows(network: Network, bits: Bits = 8) -> Network:
+    """Integer weights with a float32 scale per row and float32 biases: for layers of any size.
+
+    Args:
+        network: float32 dense layers (masks are lost; zeros stay zeros).
+        bits: 8 or 4.
+    """
+    limit = INTEGER_LIMIT[bits]
+    layers = []
+    for layer in network.dense_layers():
+        scale = np.abs(layer.weight).max(1) / limit
+        scale = np.where(scale > 1e-30, scale, 1).astype(np.float32)
+        weight = np.clip(np.rint(layer.weight / scale[:, None]), -limit, limit)
+        layers.append(QuantizedDense(weight, layer.bias, bits, layer.activation, layer.alpha, row_scale=scale))
+    return network.with_layers(layers)
+
+
+@dataclass(frozen=True, eq=False)
+class GridLayer:
+    """Scales of one layer on a grid; None where the scale is 1."""
+
+    rows: int
+    columns: int
+    layer: Dense
+    row_exponent: Int8Array | None
+    column_exponent: Int8Array | None
+
+    @property
+    def size(self) -> int:
+        return self.rows * self.columns + self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A network's shape and fixed power-of-two scales; genomes are its weights and biases in integer steps, not yet
+    rounded.
+
+    Args:
+        network: gives shape, activations and contract.
+        bits: 8 or 4.
+        layers: scales of each layer.
+    """
+
+    network: Network
+    bits: Bits
+    layers: tuple[GridLayer, ...]
+
+    @property
+    def limit(self) -> int:
+        return INTEGER_LIMIT[self.bits]
+
+    def network_of(self, genome: Genome) -> Network:
+        """Round a genome to the nearest network on the grid.
+
+        Args:
+            genome: (parameters,) float64, layer by layer: weights in row order, then biases.
+        """
+        integers = np.clip(np.rint(genome), -self.limit, self.limit).astype(np.int8)
+        layers, at = [], 0
+        for grid in self.layers:
+            weight = integers[at : at + grid.rows * grid.columns].reshape(grid.rows, grid.columns)
+            at += grid.rows * grid.columns
+            bias = integers[at : at + grid.rows]
+            at += grid.rows
+            source = grid.layer
+            layers.append(
+                QuantizedDense(
+                    weight,
+                    bias,
+                    self.bits,
+                    source.activation,
+                    source.alpha,
+                    row_exponent=grid.row_exponent,
+                    column_exponent=grid.column_exponent,
+                )
+            )
+        return self.network.with_layers(layers)
+
+
+def grid_of(network: Network) -> tuple[Grid, Genome]:
+    """The grid that a network of int8 or int4 layers with power-of-two scales is on already, and the network as a
+    genome.
+
+    Raises:
+        InvalidValueError: other layers, float32 biases or scales, or mixed bits.
+    """
+    layers, genomes, bits = [], [], set()
+    for layer in network.layers:
+        on_grid = isinstance(layer, QuantizedDense) and layer.row_scale is None and layer.bias.dtype == np.int8
+        if not isinstance(layer, QuantizedDense) or not on_grid:
+            raise InvalidValueError(f"grid: integer layers with power-of-two scales expected, found {layer.kind}")
+        rows, columns = layer.weight.shape
+        layers.append(GridLayer(rows, columns, layer.dense_float(), layer.row_exponent, layer.column_exponent))
+        genomes.append(np.concatenate([layer.weight.reshape(-1), layer.bias]).astype(np.float64))
+        bits.add(layer.bits)
+    if len(bits) != 1:
+        raise InvalidValueError(f"grid: layers of one width in bits expected, found {sorted(bits)}")
+    return Grid(network, bits.pop(), tuple(layers)), np.concatenate(genomes)
+
+
+def grid_for(network: Network, bits: Bits, spread: FloatArray) -> tuple[Grid, Genome]:
+    """Fit a grid to a float network, and the network as a genome on it.
+
+    Gains that the outputs do not feel (all of an argmax head; each relu layer's against the next) are used to make
+    rounding errors small.
+
+    Args:
+        network: float32 dense layers; no normalisation in the contract.
+        bits: 8 or 4.
+        spread: (inputs,) float32, typical size of each value of an observation: errors are weighed by it.
+
+    Raises:
+        InvalidValueError: the contract still normalises.
+    """
+    if network.contract.normalisation is not None:
+        raise InvalidValueError("grid: fold the normalisation into the first layer before quantising")
+    limit = INTEGER_LIMIT[bits]
+    layers, genomes, carried = [], [], 1.0
+    sources = network.dense_layers()
+    for index, source in enumerate(sources):
+        last = index == len(sources) - 1
+        weight, bias = source.weight.astype(np.float64) / carried, source.bias.astype(np.float64)
+        free = isinstance(network.contract.head, Argmax) if last else source.activation in ("relu", "leaky_relu")
+        sizes = network.contract.select(np.asarray(spread, np.float64)) if index == 0 else None
+        layer, genome, gain = _fit(source, weight, bias, limit, free, sizes)
+        layers.append(layer)
+        genomes.append(genome)
+        carried = gain if free else 1.0
+    return Grid(network, bits, tuple(layers)), np.concatenate(genomes)
+
+
+def _fit(
+    source: Dense, weight: Genome, bias: Genome, limit: int, free: bool, sizes: Genome | None
+) -> tuple[GridLayer, Genome, float]:
+    """Best gain of one layer by rounding error; the gain that the next layer must undo is returned."""
+    best: tuple[float, GridLayer, Genome, float] | None = None
+    reach = max(float(np.abs(bias).max()), 1e-9) if sizes is not None else float(np.abs(np.c_[weight, bias]).max())
+    top = limit / max(reach, 1e-9)
+    for shift in range(4):
+        for fraction in _GAINS:
+            gain = top * fraction / 2**shift
+            if not free:
+                gain = float(np.exp2(np.floor(np.log2(gain))))
+            error, layer, genome = _round_at(source, weight * gain, bias * gain, limit, sizes)
+            error /= gain
+            if not free:
+                layer = _with_row_exponent(layer, -round(float(np.log2(gain))))
+            if best is None or error < best[0] * (1 - 1e-9):
+                best = (error, layer, genome, gain)
+    assert best is not None
+    return best[1], best[2], best[3]
+
+
+def _round_at(
+    source: Dense, weight: Genome, bias: Genome, limit: int, sizes: Genome | None
+) -> tuple[float, GridLayer, Genome]:
+    rows, columns = weight.shape
+    exponent = None
+    if sizes is not None:
+        largest = np.maximum(np.abs(weight).max(0), 1e-9)
+        exponent = np.clip(np.ceil(np.log2(largest / (limit + 0.49))), -60, 60)
+        weight = weight / np.exp2(exponent)
+        sizes = sizes * np.exp2(exponent)
+    rounded = np.clip(np.rint(weight), -limit, limit)
+    error = np.square((rounded - weight) * (1.0 if sizes is None else sizes)).sum()
+    error += np.square(np.clip(np.rint(bias), -limit, limit) - bias).sum()
+    layer = GridLayer(rows, columns, source, None, None if exponent is None else exponent.astype(np.int8))
+    return float(np.sqrt(error)), layer, np.concatenate([weight.reshape(-1), bias])
+
+
+def _with_row_exponent(layer: GridLayer, exponent: int) -> GridLayer:
+    one = np.array([np.clip(exponent, -120, 120)], np.int8)
+    return GridLayer(layer.rows, layer.columns, layer.layer, one, layer.column_exponent)
+
+
+def quantise_grid(network: Network, bits: Bits, spread: FloatArray | Sequence[float]) -> Network:
+    """`network` rounded onto its own best grid."""
+    grid, genome = grid_for(network, bits, np.asarray(spread, np.float32))
+    return grid.network_of(genome)

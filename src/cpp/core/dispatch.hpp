@@ -1,0 +1,13 @@
+// The kernel table in use.
+#pragma once
+
+#include <rlcompress/status.hpp>
+
+#include "kernels/table.hpp"
+
+namespace rlcompress {
+
+// Null, with `status` set, when the environment names a target that cannot run.
+const KernelTable* active_table(Status& status) noexcept;
+
+}  // namespace rlcompress

@@ -1,0 +1,75 @@
+#include <rlcompress/target.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/dispatch.hpp"
+#include "targets/targets.hpp"
+
+namespace rlcompress {
+namespace {
+
+constexpr const KernelTable* tables[] = {
+#define RLCOMPRESS_TARGET(name) &table_##name,
+#include "targets/targets.def"
+#undef RLCOMPRESS_TARGET
+};
+constexpr std::size_t count = sizeof(tables) / sizeof(tables[0]);
+
+std::atomic<const KernelTable*> active{nullptr};
+
+Status find(const char* wanted, const KernelTable*& table) noexcept {
+  for (const KernelTable* candidate : tables) {
+    if (std::strcmp(candidate->name, wanted) != 0) continue;
+    if (!candidate->available()) return Status::unavailable_target;
+    table = candidate;
+    return Status::ok;
+  }
+  return Status::unknown_target;
+}
+
+Status choose(const KernelTable*& table) noexcept {
+  const char* wanted = std::getenv("RLCOMPRESS_TARGET");
+  if (wanted != nullptr && wanted[0] != '\0') return find(wanted, table);
+  for (const KernelTable* candidate : tables) {
+    if (!candidate->available()) continue;
+    table = candidate;
+    return Status::ok;
+  }
+  return Status::unavailable_target;
+}
+
+}  // namespace
+
+const KernelTable* active_table(Status& status) noexcept {
+  const KernelTable* table = active.load(std::memory_order_acquire);
+  if (table != nullptr) return table;
+  status = choose(table);
+  if (status != Status::ok) return nullptr;
+  // A target forced meanwhile by another thread wins.
+  const KernelTable* expected = nullptr;
+  return active.compare_exchange_strong(expected, table, std::memory_order_acq_rel) ? table : expected;
+}
+
+std::size_t target_count() noexcept { return count; }
+
+const char* target_name(std::size_t index) noexcept { return tables[index]->name; }
+
+bool target_available(std::size_t index) noexcept { return tables[index]->available(); }
+
+const char* active_target(Status* status) noexcept {
+  Status own = Status::ok;
+  const KernelTable* table = active_table(own);
+  if (status != nullptr) *status = own;
+  return table != nullptr ? table->name : nullptr;
+}
+
+Status force_target(const char* name) noexcept {
+  const KernelTable* table = nullptr;
+  const Status status = find(name, table);
+  if (status == Status::ok) active.store(table, std::memory_order_release);
+  return status;
+}
+
+}  // namespace rlcompress

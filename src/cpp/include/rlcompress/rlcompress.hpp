@@ -1,0 +1,9 @@
+// Everything public.
+#pragma once
+
+#include <rlcompress/model.hpp>
+#include <rlcompress/ranking.hpp>
+#include <rlcompress/status.hpp>
+#include <rlcompress/target.hpp>
+#include <rlcompress/version.hpp>
+#include <rlcompress/view.hpp>

@@ -1,0 +1,126 @@
+// What a target offers: one struct of function pointers, and the argument structs of its kernels.
+// A new kernel is one field here, one line in kernels/table.inl and the .inl that defines it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__FAST_MATH__)
+#error "rlcompress must not be compiled with -ffast-math: it promises the same bits everywhere"
+#endif
+
+#define RLCOMPRESS_ALWAYS_INLINE inline __attribute__((always_inline))
+
+// Before loops of constant length over arrays of vectors: keeps the arrays in registers.
+#if defined(__clang__)
+#define RLCOMPRESS_UNROLL _Pragma("unroll")
+#else
+#define RLCOMPRESS_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace rlcompress {
+
+enum class WeightType : std::uint8_t { float32 = 0, int8 = 1, int4 = 2 };
+
+enum class Activation : std::uint8_t { identity, relu, tanh, sigmoid, elu, silu, gelu, leaky_relu };
+inline constexpr std::uint8_t activation_count = 8;
+
+// P(K, M) of docs/format.md: the number of partial sums of a dense layer.
+constexpr unsigned partial_sums(std::size_t inputs, std::size_t outputs) noexcept {
+  if (outputs <= 32 && inputs >= 64) return 16;
+  if (outputs <= 16) return 4;
+  return outputs < 128 ? 2 : 1;
+}
+
+struct DenseCall {
+  const void* weights;  // element 0 of the stored stream
+  std::size_t first;    // index of the first weight in it (int4: nibbles before it)
+  const float* x;       // inputs
+  const float* start;   // outputs: s[0] of each row, or null for +0; may be y
+  float* y;             // outputs
+  std::size_t inputs;
+  std::size_t outputs;
+  bool relu;  // applied when the sum is stored
+};
+
+struct SparseCall {
+  const void* weights;
+  std::size_t first;
+  const void* counts;   // outputs
+  const void* indices;  // sum of counts
+  unsigned index_bytes;
+  const float* x;
+  const float* start;
+  float* y;
+  std::size_t outputs;
+};
+
+struct RowScaleCall {
+  float* y;  // outputs, in place
+  std::size_t outputs;
+  const float* scale;           // outputs, or null
+  const std::int8_t* exponent;  // outputs (or 1), when scale is null
+  bool one_exponent;
+  const float* bias;  // outputs, or null
+};
+
+struct NormaliseCall {
+  const float* x;
+  float* y;
+  const float* mean;
+  const float* scale;
+  float clip;
+  std::size_t inputs;
+};
+
+struct HeadCall {
+  const float* y;
+  float* action;  // may be y
+  const float* low;
+  const float* high;
+  const float* scale;
+  const float* offset;
+  std::size_t outputs;
+};
+
+// Magnitudes as integers (bits of |w|). Those strictly between low and high are binned: (m - low - 1) >> shift.
+struct MagnitudeRange {
+  std::uint32_t low;
+  std::uint32_t high;  // >= low
+  std::uint32_t shift;
+};
+
+// Added to by each call.
+struct MagnitudeCount {
+  std::uint64_t above;      // m > high
+  std::uint64_t from_high;  // m >= high
+  std::uint64_t from_low;   // m >= low
+  std::uint32_t largest;    // NaN among the weights if above the bits of infinity
+};
+
+struct MaskCount {
+  std::uint32_t equal;  // elements of exactly the threshold
+  std::uint32_t largest;
+};
+
+struct KernelTable {
+  const char* name;
+  bool (*available)() noexcept;
+  void (*dense[3])(const DenseCall&) noexcept;    // by WeightType
+  void (*sparse[3])(const SparseCall&) noexcept;  // by WeightType
+  void (*activate)(Activation, float alpha, float* y, std::size_t n) noexcept;
+  void (*exp)(float* y, std::size_t n) noexcept;
+  void (*scale_columns)(const float* x, const std::int8_t* exponents, float* y, std::size_t n) noexcept;
+  void (*scale_rows)(const RowScaleCall&) noexcept;
+  void (*normalise)(const NormaliseCall&) noexcept;
+  void (*head_raw)(const HeadCall&) noexcept;
+  void (*head_clip)(const HeadCall&) noexcept;
+  void (*head_squash)(const HeadCall&) noexcept;
+  void (*count_magnitudes)(const MagnitudeRange&, const float* w, std::size_t n, std::uint32_t* bins,
+                           MagnitudeCount&) noexcept;
+  // mask = |w| >= threshold, as 0 and 1; n < 2^32.
+  void (*mask_magnitudes)(const float* w, std::size_t n, std::uint32_t threshold, std::uint8_t* mask,
+                          MaskCount&) noexcept;
+};
+
+}  // namespace rlcompress

@@ -1,0 +1,19 @@
+// The table of the target that includes this; the order is that of KernelTable.
+constexpr KernelTable make_table(const char* name, bool (*available)() noexcept) noexcept {
+  return KernelTable{
+      name,
+      available,
+      {dense_f32, dense_i8, dense_i4},
+      {sparse_f32, sparse_i8, sparse_i4},
+      activate_f32,
+      exp_f32,
+      scale_columns_f32,
+      scale_rows_f32,
+      normalise_f32,
+      head_raw_f32,
+      head_clip_f32,
+      head_squash_f32,
+      count_magnitudes_f32,
+      mask_magnitudes_f32,
+  };
+}

@@ -1,0 +1,38 @@
+// The parts of a layer record that several kinds share (docs/format.md, "Layer record"), and what follows their sums.
+#pragma once
+
+#include <rlcompress/model.hpp>
+
+#include "layers/reader.hpp"
+#include "kernels/table.hpp"
+
+namespace rlcompress {
+
+enum class RowScaleForm : std::uint8_t { none, float32, one_exponent, exponents };
+enum class BiasForm : std::uint8_t { none, float32, integer };
+
+inline WeightType weight_type(const detail::Layer& layer) noexcept {
+  return static_cast<WeightType>(layer.weight_type);
+}
+inline RowScaleForm row_scale_form(const detail::Layer& layer) noexcept {
+  return static_cast<RowScaleForm>(layer.scales & 3U);
+}
+inline bool has_columns(const detail::Layer& layer) noexcept { return (layer.scales & 4U) != 0; }
+inline BiasForm bias_form(const detail::Layer& layer) noexcept {
+  return static_cast<BiasForm>((layer.scales >> 3U) & 3U);
+}
+
+bool decode_alpha(Reader& reader, detail::Layer& layer) noexcept;                         // part 1
+bool decode_scales_and_bias(Reader& reader, detail::Layer& layer) noexcept;               // parts 3 to 5
+bool decode_weights(Reader& reader, detail::Layer& layer, std::uint64_t count) noexcept;  // part 7
+
+// Bytes of parts 3 to 7 without padding.
+std::uint64_t stored_bytes(const detail::Layer& layer) noexcept;
+
+// s[0] of each row, or null for +0; an integer bias is widened into y.
+const float* starting_sums(const detail::Layer& layer, float* y) noexcept;
+
+// Row scale and activation, in place; `relu_done` when the kernel has applied it.
+void finish_rows(const detail::Layer& layer, const KernelTable& kernels, float* y, bool relu_done) noexcept;
+
+}  // namespace rlcompress

@@ -1,0 +1,122 @@
+// x86 with AVX2 and FMA: 8 lanes, masked loads and stores for tails.
+#if defined(__x86_64__) || defined(__i386__)
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "targets/targets.hpp"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+namespace rlcompress {
+namespace {
+
+alignas(64) constexpr std::int32_t mask_source[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+struct Lanes {
+  using Vec = __m256;
+  static constexpr std::size_t width = 8;
+  static constexpr unsigned accumulators = 8;
+
+  static RLCOMPRESS_ALWAYS_INLINE __m256i first(std::size_t n) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask_source + (8 - n)));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE __m256i bits(Vec x) { return _mm256_castps_si256(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec floats(__m256i x) { return _mm256_castsi256_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sign() { return floats(_mm256_set1_epi32(INT32_MIN)); }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm256_setzero_ps(); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return _mm256_set1_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(_mm256_set1_epi32(0x7FC00000)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
+    return _mm256_maskload_ps(p, first(n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store(float* p, Vec x) { _mm256_storeu_ps(p, x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_first(float* p, Vec x, std::size_t n) {
+    _mm256_maskstore_ps(p, first(n), x);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_i8(const std::int8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_bytes(std::uint64_t low, std::uint64_t) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(static_cast<long long>(low))));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_nibbles(std::uint64_t nibbles) {
+    const __m256i all = _mm256_set1_epi32(static_cast<int>(nibbles));
+    const __m256i left = _mm256_setr_epi32(28, 24, 20, 16, 12, 8, 4, 0);
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_sllv_epi32(all, left), 28));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE float fma_one(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma_first(Vec a, Vec b, Vec c, std::size_t n) {
+    return _mm256_blendv_ps(c, fma(a, b, c), floats(first(n)));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_less(Vec a, Vec b, Vec yes, Vec no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_nan(Vec a, Vec yes, Vec no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return _mm256_andnot_ps(sign(), x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec negative_abs(Vec x) { return _mm256_or_ps(sign(), x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec copy_sign(Vec x, Vec from) {
+    return _mm256_or_ps(abs(x), _mm256_and_ps(sign(), from));
+  }
+  // 2^(n >> 1) and 2^(n - (n >> 1)) of n = bits(shifted) - bits(1.5 * 2^23).
+  static RLCOMPRESS_ALWAYS_INLINE __m256i integer(Vec shifted) {
+    return _mm256_sub_epi32(bits(shifted), _mm256_set1_epi32(0x4B400000));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec power(__m256i n) {
+    return floats(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_half(Vec shifted) { return power(_mm256_srai_epi32(integer(shifted), 1)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_rest(Vec shifted) {
+    const __m256i n = integer(shifted);
+    return power(_mm256_sub_epi32(n, _mm256_srai_epi32(n, 1)));
+  }
+};
+
+#include "kernels/kernels.inl"
+
+}  // namespace
+}  // namespace rlcompress
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace rlcompress {
+namespace {
+
+bool available() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+
+}  // namespace
+
+constexpr KernelTable table_avx2 = make_table("avx2", available);
+
+}  // namespace rlcompress
+
+#endif

@@ -1,0 +1,129 @@
+// x86 with AVX-512 F, BW, DQ and VL: 16 lanes, masked tails.
+#if defined(__x86_64__) || defined(__i386__)
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "targets/targets.hpp"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12's own intrinsics (bug 105593)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+namespace rlcompress {
+namespace {
+
+struct Lanes {
+  using Vec = __m512;
+  static constexpr std::size_t width = 16;
+  static constexpr unsigned accumulators = 8;
+
+  static RLCOMPRESS_ALWAYS_INLINE __mmask16 first(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
+  static RLCOMPRESS_ALWAYS_INLINE __m512i bits(Vec x) { return _mm512_castps_si512(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec floats(__m512i x) { return _mm512_castsi512_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE __m512i sign() { return _mm512_set1_epi32(INT32_MIN); }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm512_setzero_ps(); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return _mm512_set1_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(_mm512_set1_epi32(0x7FC00000)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
+    return _mm512_maskz_loadu_ps(first(n), p);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store(float* p, Vec x) { _mm512_storeu_ps(p, x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_first(float* p, Vec x, std::size_t n) {
+    _mm512_mask_storeu_ps(p, first(n), x);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_i8(const std::int8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_bytes(std::uint64_t low, std::uint64_t high) {
+    const __m128i bytes = _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_nibbles(std::uint64_t nibbles) {
+    const __m256i low = _mm256_set1_epi32(static_cast<int>(nibbles));
+    const __m256i high = _mm256_set1_epi32(static_cast<int>(nibbles >> 32));
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    const __m512i left = _mm512_setr_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_sllv_epi32(both, left), 28));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE float fma_one(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma_first(Vec a, Vec b, Vec c, std::size_t n) {
+    return _mm512_mask3_fmadd_ps(a, b, c, first(n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_less(Vec a, Vec b, Vec yes, Vec no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_nan(Vec a, Vec yes, Vec no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), no, yes);
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return floats(_mm512_andnot_si512(sign(), bits(x))); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec negative_abs(Vec x) { return floats(_mm512_or_si512(sign(), bits(x))); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec copy_sign(Vec x, Vec from) {
+    return floats(_mm512_or_si512(bits(abs(x)), _mm512_and_si512(sign(), bits(from))));
+  }
+  // 2^(n >> 1) and 2^(n - (n >> 1)) of n = bits(shifted) - bits(1.5 * 2^23).
+  static RLCOMPRESS_ALWAYS_INLINE __m512i integer(Vec shifted) {
+    return _mm512_sub_epi32(bits(shifted), _mm512_set1_epi32(0x4B400000));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec power(__m512i n) {
+    return floats(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_half(Vec shifted) { return power(_mm512_srai_epi32(integer(shifted), 1)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_rest(Vec shifted) {
+    const __m512i n = integer(shifted);
+    return power(_mm512_sub_epi32(n, _mm512_srai_epi32(n, 1)));
+  }
+};
+
+#include "kernels/kernels.inl"
+
+}  // namespace
+}  // namespace rlcompress
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+namespace rlcompress {
+namespace {
+
+bool available() noexcept {
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+         __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+}
+
+}  // namespace
+
+constexpr KernelTable table_avx512 = make_table("avx512", available);
+
+}  // namespace rlcompress
+
+#endif

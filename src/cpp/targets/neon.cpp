@@ -1,0 +1,108 @@
+// AArch64: 4 lanes; fused multiply-add and division are part of the base instruction set.
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#include <cstring>
+
+#include "targets/targets.hpp"
+
+namespace rlcompress {
+namespace {
+
+struct Lanes {
+  using Vec = float32x4_t;
+  static constexpr std::size_t width = 4;
+  static constexpr unsigned accumulators = 16;
+
+  static RLCOMPRESS_ALWAYS_INLINE uint32x4_t bits(Vec x) { return vreinterpretq_u32_f32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec floats(uint32x4_t x) { return vreinterpretq_f32_u32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE uint32x4_t sign() { return vdupq_n_u32(0x80000000U); }
+  static RLCOMPRESS_ALWAYS_INLINE uint32x4_t first(std::size_t n) {
+    constexpr std::uint32_t lane[4] = {0, 1, 2, 3};
+    return vcltq_u32(vld1q_u32(lane), vdupq_n_u32(static_cast<std::uint32_t>(n)));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return vdupq_n_f32(0.0F); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return vdupq_n_f32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(vdupq_n_u32(0x7FC00000U)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return vld1q_f32(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
+    Vec x = vdupq_n_f32(0.0F);
+    if (n > 0) x = vld1q_lane_f32(p, x, 0);
+    if (n > 1) x = vld1q_lane_f32(p + 1, x, 1);
+    if (n > 2) x = vld1q_lane_f32(p + 2, x, 2);
+    if (n > 3) x = vld1q_lane_f32(p + 3, x, 3);
+    return x;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store(float* p, Vec x) { vst1q_f32(p, x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_first(float* p, Vec x, std::size_t n) {
+    if (n > 0) vst1q_lane_f32(p, x, 0);
+    if (n > 1) vst1q_lane_f32(p + 1, x, 1);
+    if (n > 2) vst1q_lane_f32(p + 2, x, 2);
+    if (n > 3) vst1q_lane_f32(p + 3, x, 3);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_i8(const std::int8_t* p) {
+    std::uint32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return from_bytes(four, 0);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_bytes(std::uint64_t low, std::uint64_t) {
+    const int8x8_t bytes = vcreate_s8(low);
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_nibbles(std::uint64_t nibbles) {
+    constexpr std::int32_t left[4] = {28, 24, 20, 16};
+    const int32x4_t all = vdupq_n_s32(static_cast<std::int32_t>(nibbles & 0xFFFFU));
+    return vcvtq_f32_s32(vshrq_n_s32(vshlq_s32(all, vld1q_s32(left)), 28));
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE float fma_one(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma_first(Vec a, Vec b, Vec c, std::size_t n) {
+    return vbslq_f32(first(n), fma(a, b, c), c);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
+    const float32x2_t two = vadd_f32(vget_low_f32(x), vget_high_f32(x));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_less(Vec a, Vec b, Vec yes, Vec no) {
+    return vbslq_f32(vcltq_f32(a, b), yes, no);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_nan(Vec a, Vec yes, Vec no) { return vbslq_f32(vceqq_f32(a, a), no, yes); }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return vabsq_f32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec negative_abs(Vec x) { return floats(vorrq_u32(sign(), bits(x))); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec copy_sign(Vec x, Vec from) { return vbslq_f32(sign(), from, x); }
+  // 2^(n >> 1) and 2^(n - (n >> 1)) of n = bits(shifted) - bits(1.5 * 2^23).
+  static RLCOMPRESS_ALWAYS_INLINE int32x4_t integer(Vec shifted) {
+    return vsubq_s32(vreinterpretq_s32_f32(shifted), vdupq_n_s32(0x4B400000));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec power(int32x4_t n) {
+    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_half(Vec shifted) { return power(vshrq_n_s32(integer(shifted), 1)); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_rest(Vec shifted) {
+    const int32x4_t n = integer(shifted);
+    return power(vsubq_s32(n, vshrq_n_s32(n, 1)));
+  }
+};
+
+#include "kernels/kernels.inl"
+
+bool available() noexcept { return true; }
+
+}  // namespace
+
+constexpr KernelTable table_neon = make_table("neon", available);
+
+}  // namespace rlcompress
+
+#endif

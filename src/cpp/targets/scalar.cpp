@@ -1,0 +1,105 @@
+// Plain C++: every processor. Without a fused multiply-add in the instruction set it is computed exactly in software.
+#include <cstring>
+
+#include "targets/targets.hpp"
+
+#if defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__aarch64__) || defined(__ARM_FEATURE_FMA) || \
+    defined(__riscv_flen)
+#define RLCOMPRESS_HARDWARE_FMA 1
+#else
+#define RLCOMPRESS_HARDWARE_FMA 0
+#endif
+
+namespace rlcompress {
+namespace {
+
+template <class To, class From>
+RLCOMPRESS_ALWAYS_INLINE To bits_as(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+#if RLCOMPRESS_HARDWARE_FMA
+RLCOMPRESS_ALWAYS_INLINE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+#else
+// Exact: the product fits a double; the sum is rounded to odd, so that rounding it again to float is right.
+RLCOMPRESS_ALWAYS_INLINE float fused(float a, float b, float c) {
+  const double p = static_cast<double>(a) * static_cast<double>(b);
+  const double d = static_cast<double>(c);
+  double s = p + d;
+  const double back = s - p;
+  const double error = (p - (s - back)) + (d - back);
+  std::uint64_t bits = bits_as<std::uint64_t>(s);
+  const bool inexact = (error > 0.0) | (error < 0.0);  // false for NaN: infinite sums stay
+  if (inexact & ((bits & 1U) == 0)) {
+    bits += (error > 0.0) == (s > 0.0) ? 1U : ~std::uint64_t{0};
+    s = bits_as<double>(bits);
+  }
+  return static_cast<float>(s);
+}
+#endif
+
+struct Lanes {
+  using Vec = float;
+  static constexpr std::size_t width = 1;
+  static constexpr unsigned accumulators = 8;
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return bits_as<float>(std::uint32_t{0x7FC00000}); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return *p; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t) { return *p; }
+  static RLCOMPRESS_ALWAYS_INLINE void store(float* p, Vec x) { *p = x; }
+  static RLCOMPRESS_ALWAYS_INLINE void store_first(float* p, Vec x, std::size_t) { *p = x; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_i8(const std::int8_t* p) { return static_cast<float>(*p); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_bytes(std::uint64_t low, std::uint64_t) {
+    return static_cast<float>(static_cast<std::int8_t>(low & 255U));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec from_nibbles(std::uint64_t bits) {
+    return static_cast<float>(static_cast<int>((bits & 15U) ^ 8U) - 8);
+  }
+
+  static RLCOMPRESS_ALWAYS_INLINE float fma_one(float a, float b, float c) { return fused(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return fused(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma_first(Vec a, Vec b, Vec c, std::size_t) { return fused(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return a + b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return a - b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return a * b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return a / b; }
+  static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) { return x; }
+
+  static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return a > b ? a : b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return a < b ? a : b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_less(Vec a, Vec b, Vec yes, Vec no) { return a < b ? yes : no; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec select_nan(Vec a, Vec yes, Vec no) { return a != a ? yes : no; }
+
+  static RLCOMPRESS_ALWAYS_INLINE std::uint32_t bits(Vec x) { return bits_as<std::uint32_t>(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return bits_as<float>(bits(x) & 0x7FFFFFFFU); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec negative_abs(Vec x) { return bits_as<float>(bits(x) | 0x80000000U); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec copy_sign(Vec x, Vec sign) {
+    return bits_as<float>((bits(x) & 0x7FFFFFFFU) | (bits(sign) & 0x80000000U));
+  }
+  // 2^(n >> 1) and 2^(n - (n >> 1)) of n = bits(shifted) - bits(1.5 * 2^23).
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t half(Vec shifted) {
+    return static_cast<std::int32_t>(bits(shifted) - 0x4B400000U) >> 1;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_half(Vec shifted) {
+    return bits_as<float>((static_cast<std::uint32_t>(half(shifted)) + 127U) << 23);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec exp2_rest(Vec shifted) {
+    const std::uint32_t rest = bits(shifted) - 0x4B400000U - static_cast<std::uint32_t>(half(shifted));
+    return bits_as<float>((rest + 127U) << 23);
+  }
+};
+
+#include "kernels/kernels.inl"
+
+bool available() noexcept { return true; }
+
+}  // namespace
+
+constexpr KernelTable table_scalar = make_table("scalar", available);
+
+}  // namespace rlcompress

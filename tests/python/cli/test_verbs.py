@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import rlcompress
+from rlcompress.cli import main
+from rlcompress.contract import Contract
+from rlcompress.layers import Dense
+from rlcompress.network import Network
+
+
+def test_help_lists_every_verb_and_algorithm(runner: CliRunner) -> None:
+    found = runner.invoke(main, ["--help"])
+    assert found.exit_code == 0
+    for verb in ("pops", "fake", "resume", "inspect", "bench", "targets"):
+        assert f"\n  {verb} " in found.output
+
+
+def test_version(runner: CliRunner) -> None:
+    assert runner.invoke(main, ["--version"]).output.strip().endswith(rlcompress.__version__)
+
+
+def test_help_as_a_module_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from rlcompress.cli import main; main(['--help'], standalone_mode=False); "
+        "print(sorted({'torch', 'gymnasium', 'matplotlib', 'stable_baselines3', 'rich'} & set(sys.modules)))"
+    )
+    best = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        best = min(best, time.perf_counter() - began)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert best < 1.0  # 0.2 s on an idle machine
+
+
+def test_module_entry_reports_bad_input_in_one_line(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.rlc"
+    bad.write_bytes(b"RLC\x1a" + bytes(60))
+    done = subprocess.run([sys.executable, "-m", "rlcompress", "inspect", str(bad)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: malformed .rlc image")
+
+
+def test_targets(runner: CliRunner) -> None:
+    found = json.loads(runner.invoke(main, ["targets", "--json"]).output)
+    assert found["active"] in found["available"]
+    assert set(found["available"]) <= set(found["compiled"])
+    assert "scalar" in found["available"]
+    assert f"{found['active']:10} active" in runner.invoke(main, ["targets"]).output
+
+
+def test_inspect(runner: CliRunner, policy: Path) -> None:
+    done = runner.invoke(main, ["inspect", str(policy), "--json"])
+    assert done.exit_code == 0
+    found: dict[str, Any] = json.loads(done.output, parse_constant=lambda text: pytest.fail(text))
+    assert found["file_bytes"] == policy.stat().st_size
+    assert found["weights_bytes"] == 4 * found["parameters"] == 4 * (4 * 6 + 6 + 6 * 2 + 2)
+    assert found["macs"] == 36
+    assert [(layer["inputs"], layer["outputs"], layer["activation"]) for layer in found["layers"]] == [
+        (4, 6, "relu"),
+        (6, 2, "identity"),
+    ]
+    assert found["contract"]["head"] == {"kind": "argmax", "start": 0}
+    assert found["contract"]["observation_low"][1] is None
+    assert found["metadata"] == {"source": "test"}
+    assert found["golden_count"] > 0
+    assert found["self_test"] == "passed"
+    text = runner.invoke(main, ["inspect", str(policy)]).output
+    assert "dense 4 -> 6 relu, 32 bit" in text
+    assert "passed" in text
+
+
+def test_inspect_names_the_values_that_are_read(runner: CliRunner, tmp_path: Path) -> None:
+    network = Network((Dense([[1, 2]], [3]),), Contract((9,), selected=(1, 8)))
+    network.save(tmp_path / "small.rlc")
+    found = json.loads(runner.invoke(main, ["inspect", str(tmp_path / "small.rlc"), "--json"]).output)
+    assert found["contract"]["selected"] == [1, 8]
+    assert found["weights_bytes"] == 4 * 3 + 2
+    assert "values read: 2 (1, 8)" in runner.invoke(main, ["inspect", str(tmp_path / "small.rlc")]).output
+
+
+def test_inspect_of_a_zip(runner: CliRunner, agent: Any) -> None:
+    pytest.importorskip("torch")
+    found = json.loads(runner.invoke(main, ["inspect", str(agent("dqn/CartPole-v1.zip")), "--json"]).output)
+    assert [layer["outputs"] for layer in found["layers"]] == [256, 256, 2]
+    assert (found["golden_count"], found["self_test"]) == (0, None)
+
+
+def test_bench(runner: CliRunner, policy: Path) -> None:
+    done = runner.invoke(main, ["bench", str(policy), "--calls", "200", "--batch", "16", "--json"])
+    found = json.loads(done.output)
+    assert found["target"] == json.loads(runner.invoke(main, ["targets", "--json"]).output)["active"]
+    for name in ("call_us", "call_out_us", "batch_us_per_observation", "timer_us"):
+        assert 0 <= found[name]["p50"] <= found[name]["p99"] <= found[name]["p99.9"] <= found[name]["max"]
+    assert found["call_us"]["p50"] > 0
+    assert "p99.9" in runner.invoke(main, ["bench", str(policy), "--calls", "20"]).output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["inspect"], ["inspect", "missing.rlc"], ["unknown"], ["pops"], ["resume", "missing"], ["bench", "--calls", "x"]],
+)
+def test_usage_errors_exit_with_2(runner: CliRunner, arguments: list[str]) -> None:
+    assert runner.invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("place", [["--debug", "resume"], ["resume", "--debug"]])
+def test_debug_shows_the_error(runner: CliRunner, tmp_path: Path, place: list[str]) -> None:
+    assert runner.invoke(main, ["resume", str(tmp_path)]).exit_code == 2
+    assert isinstance(runner.invoke(main, [*place, str(tmp_path)]).exception, rlcompress.RlcompressError)
