@@ -2,8 +2,9 @@
 
     python benchmarks/loops/policies.py --agents FOLDER --out benchmarks/loops/results
 
-Each policy is given as its zip (with the VecNormalize file beside it where there is one). Every run's figures come from final seeds that no
-decision of the run saw. Writes one JSON file per policy and seed, and `policies.md`, a table over all JSON files in the folder.
+Each policy is given as its zip (with the VecNormalize file beside it where there is one). Every run's figures come
+from final seeds that no decision of the run saw. Writes one JSON file per policy and seed, and `policies.md`, a table
+over all JSON files in the folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 
 import rlcompress as rlc
 from rlcompress.engine.result import Candidate, Result
-from rlcompress.reporting.json_report import report_json
 
 POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
     "dqn/CartPole-v1": ("CartPole-v1", {}),
@@ -79,7 +79,6 @@ def record(result: Result, name: str, paper: bool, seconds: float) -> dict[str, 
         "notes": list(result.notes),
         "machine": {"processor": platform.machine(), "system": platform.system(), "python": platform.python_version()},
         "versions": dict(result.versions),
-        "report": report_json(result),
     }
 
 
@@ -94,21 +93,28 @@ def cell(entry: dict[str, Any] | None, unit: str) -> str:
     return f"**{size}** {unit} ({shape}): {entry['return']:.1f} [{low:.1f}, {high:.1f}]{agreement}"
 
 
+def row(entry: dict[str, Any]) -> str:
+    """One run as a line of the table."""
+    teacher = entry["teacher"]
+    low, high = teacher["interval"]
+    cells = [
+        entry["policy"],
+        ("paper" if entry["paper"] else "default") + f", seed {entry['seed']}",
+        f"{teacher['parameters']} parameters: {teacher['return']:.1f} [{low:.1f}, {high:.1f}], n={teacher['episodes']}",
+        cell(entry["distilled"], "parameters"),
+        cell(entry["polished"], "bytes"),
+        cell(entry["from_scratch"], "parameters") if entry["from_scratch"] else "-",
+        f"{entry['seconds']:.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
 def table(folder: Path) -> str:
     """Markdown over all records of a folder."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("policy-*.json"))]
-    lines = [
-        "| policy | run | teacher | distilled only (no reward used) | polished and quantised | no teacher, same search | s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for entry in records:
-        teacher = entry["teacher"]
-        run_name = ("paper" if entry["paper"] else "default") + f", seed {entry['seed']}"
-        low, high = teacher["interval"]
-        first = f"{teacher['parameters']} parameters: {teacher['return']:.1f} [{low:.1f}, {high:.1f}], n={teacher['episodes']}"
-        cells = [cell(entry["distilled"], "parameters"), cell(entry["polished"], "bytes")]
-        scratch = cell(entry["from_scratch"], "parameters") if entry["from_scratch"] else "-"
-        lines.append(f"| {entry['policy']} | {run_name} | {first} | {cells[0]} | {cells[1]} | {scratch} | {entry['seconds']:.0f} |")
+    heads = ["policy", "run", "teacher", "distilled only (no reward used)", "polished and quantised"]
+    heads += ["same search without a teacher", "seconds"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *map(row, records)]
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,7 @@ from rlcompress.network import Network
 
 Bits = Literal[8, 4]
 Genome = npt.NDArray[np.float64]
-_GAINS = np.exp2(np.linspace(0, 1, 17)[:-1])
+_GAINS = np.exp2(-np.linspace(0, 6, 73)[:-1])
 
 
 def quantise_rows(network: Network, bits: Bits = 8) -> Network:
@@ -142,44 +142,71 @@ def grid_for(network: Network, bits: Bits, spread: FloatArray) -> tuple[Grid, Ge
     if network.contract.normalisation is not None:
         raise InvalidValueError("grid: fold the normalisation into the first layer before quantising")
     limit = INTEGER_LIMIT[bits]
-    layers, genomes, carried = [], [], 1.0
     sources = network.dense_layers()
+    layers, genomes, carried = [], [], 1.0
     for index, source in enumerate(sources):
-        last = index == len(sources) - 1
-        weight, bias = source.weight.astype(np.float64) / carried, source.bias.astype(np.float64)
-        free = isinstance(network.contract.head, Argmax) if last else source.activation in ("relu", "leaky_relu")
-        sizes = network.contract.select(np.asarray(spread, np.float64)) if index == 0 else None
-        layer, genome, gain = _fit(source, weight, bias, limit, free, sizes)
-        layers.append(layer)
-        genomes.append(genome)
-        carried = gain if free else 1.0
+        sizes = np.asarray(network.contract.select(np.asarray(spread, np.float64))) if index == 0 else None
+        following = sources[index + 1] if index + 1 < len(sources) else None
+        free = isinstance(network.contract.head, Argmax) if following is None else _scales_through(source)
+        fits = _fits(source, carried, limit, free, sizes)
+        if free and following is not None:
+            end = isinstance(network.contract.head, Argmax) if index + 2 == len(sources) else _scales_through(following)
+            best = min(
+                fits, key=lambda fit: fit.error**2 + _best(_fits(following, fit.gain, limit, end, None)).error ** 2
+            )
+        else:
+            best = _best(fits)
+        layers.append(best.layer)
+        genomes.append(best.genome)
+        carried = best.gain if free else 1.0
     return Grid(network, bits, tuple(layers)), np.concatenate(genomes)
 
 
-def _fit(
-    source: Dense, weight: Genome, bias: Genome, limit: int, free: bool, sizes: Genome | None
-) -> tuple[GridLayer, Genome, float]:
-    """Best gain of one layer by rounding error; the gain that the next layer must undo is returned."""
-    best: tuple[float, GridLayer, Genome, float] | None = None
-    reach = max(float(np.abs(bias).max()), 1e-9) if sizes is not None else float(np.abs(np.c_[weight, bias]).max())
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One way to put a layer on a grid.
+
+    Its rounding error as a share of the layer, and the gain the next layer must undo.
+    """
+
+    error: float
+    layer: GridLayer
+    genome: Genome
+    gain: float
+
+
+def _scales_through(layer: Dense) -> bool:
+    """Whether a gain before the activation is the same gain after it."""
+    return layer.activation in ("relu", "leaky_relu", "identity")
+
+
+def _best(fits: Sequence[_Fit]) -> _Fit:
+    return min(fits, key=lambda fit: fit.error)
+
+
+def _fits(source: Dense, carried: float, limit: int, free: bool, sizes: Genome | None) -> list[_Fit]:
+    """A layer at gains over six octaves below the largest that its values allow.
+
+    `carried` is the gain of its inputs.
+    """
+    weight, bias = source.weight.astype(np.float64) / carried, source.bias.astype(np.float64)
+    reach = float(np.abs(bias).max()) if sizes is not None else float(np.abs(np.c_[weight, bias]).max())
     top = limit / max(reach, 1e-9)
-    for shift in range(4):
-        for fraction in _GAINS:
-            gain = top * fraction / 2**shift
-            if not free:
-                gain = float(np.exp2(np.floor(np.log2(gain))))
-            error, layer, genome = _round_at(source, weight * gain, bias * gain, limit, sizes)
-            error /= gain
-            if not free:
-                layer = _with_row_exponent(layer, -round(float(np.log2(gain))))
-            if best is None or error < best[0] * (1 - 1e-9):
-                best = (error, layer, genome, gain)
-    assert best is not None
-    return best[1], best[2], best[3]
+    whole = np.square(source.weight * (1.0 if sizes is None else sizes)).sum()
+    size = float(np.sqrt(max(whole + np.square(bias).sum(), 1e-18)))
+    fits = []
+    for gain in top * _GAINS:
+        if not free:
+            gain = float(np.exp2(np.floor(np.log2(gain))))
+        error, layer, genome = _round_at(source, weight * gain, bias * gain, limit, sizes, carried)
+        if not free:
+            layer = _with_row_exponent(layer, -round(float(np.log2(gain))))
+        fits.append(_Fit(error / gain / size, layer, genome, float(gain)))
+    return fits
 
 
 def _round_at(
-    source: Dense, weight: Genome, bias: Genome, limit: int, sizes: Genome | None
+    source: Dense, weight: Genome, bias: Genome, limit: int, sizes: Genome | None, carried: float
 ) -> tuple[float, GridLayer, Genome]:
     rows, columns = weight.shape
     exponent = None
@@ -189,7 +216,7 @@ def _round_at(
         weight = weight / np.exp2(exponent)
         sizes = sizes * np.exp2(exponent)
     rounded = np.clip(np.rint(weight), -limit, limit)
-    error = np.square((rounded - weight) * (1.0 if sizes is None else sizes)).sum()
+    error = np.square((rounded - weight) * (carried if sizes is None else sizes)).sum()
     error += np.square(np.clip(np.rint(bias), -limit, limit) - bias).sum()
     layer = GridLayer(rows, columns, source, None, None if exponent is None else exponent.astype(np.int8))
     return float(np.sqrt(error)), layer, np.concatenate([weight.reshape(-1), bias])

@@ -28,13 +28,6 @@ def net(hidden: int, activation: str, head: object, seed: int = 0) -> Network:
 
 
 CONTINUOUS = clip_to([-9.0] * 3, [9.0] * 3)
-COARSE_RELU = pytest.param(
-    "relu",
-    marks=pytest.mark.xfail(
-        strict=True,
-        reason="a relu layer's gain leaves the next layer's weights too small beside its bias; an exponent would help",
-    ),
-)
 
 
 @pytest.mark.parametrize(("bits", "limit"), [(8, 127), (4, 7)])
@@ -55,7 +48,7 @@ def test_a_grid_holds_integers_within_its_bits(bits: Bits, limit: int, activatio
     assert grid.network_of(1e6 * np.sign(genome)) == grid.network_of(limit * np.sign(genome))
 
 
-@pytest.mark.parametrize("activation", [COARSE_RELU, "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_eight_bits_keep_continuous_outputs(activation: str) -> None:
     network = net(6, activation, CONTINUOUS)
     wanted = Runtime(network)(ROWS)
@@ -63,8 +56,10 @@ def test_eight_bits_keep_continuous_outputs(activation: str) -> None:
     assert np.abs(found - wanted).max() < 0.1 * wanted.std()
 
 
-@pytest.mark.parametrize(("bits", "share"), [(8, 0.98), (4, 0.8)])
-@pytest.mark.parametrize("activation", [COARSE_RELU, "tanh"])
+# A relu layer takes no exponent: its gain is shared with the next layer, which costs a little and saves the byte.
+@pytest.mark.parametrize(
+    ("activation", "bits", "share"), [("relu", 8, 0.95), ("relu", 4, 0.8), ("tanh", 8, 0.98), ("tanh", 4, 0.8)]
+)
 def test_quantised_policies_mostly_choose_the_same(bits: Bits, share: float, activation: str) -> None:
     for seed in range(5):
         network = net(8, activation, Argmax(), seed)

@@ -56,7 +56,8 @@ def _compress(cls: Any, values: dict[str, Any], on_event: Any) -> tuple[Result, 
     from rlcompress.engine.run import compress
     from rlcompress.tasks.policy import PolicyTask
 
-    algorithm = chosen(cls, cls.paper() if values.get("paper") else cls(), values)
+    base = cls.paper() if values.get("paper") else cls()
+    algorithm = chosen(type(base), base, values)
     env_id, env_kwargs, seconds = values["env"], values["env_kwargs"], values["max_seconds"]
     if seconds is not None and not seconds > 0:
         raise InvalidValueError(f"--max-seconds: a value > 0 expected, found {seconds}")

@@ -71,23 +71,28 @@ struct Rows {
   std::size_t bytes;
 };
 
+template <class Error>
+[[noreturn]] void refuse(const char* name, std::size_t columns, bool writeable, const std::string& found) {
+  throw Error(std::string(name) + ": a" + (writeable ? " writeable" : "") +
+              " C-contiguous float32 array of shape (n, " + std::to_string(columns) + ") expected, " + found +
+              " found");
+}
+
 // A (n, columns) float32 C-contiguous array; anything else is refused rather than converted.
 Rows rows_of(py::handle object, std::size_t columns, bool writeable, const char* name) {
-  const std::string wanted = std::string(name) + ": a" + (writeable ? " writeable" : "") +
-                             " C-contiguous float32 array of shape (n, " + std::to_string(columns) + ") expected, ";
   if (!py::isinstance<py::array>(object)) {
-    throw py::type_error(wanted + py::type::of(object).attr("__name__").cast<std::string>() + " found");
+    refuse<py::type_error>(name, columns, writeable, py::str(py::type::of(object).attr("__name__")));
   }
   const auto array = py::reinterpret_borrow<py::array>(object);
-  if (!array.dtype().equal(py::dtype::of<float>())) {
-    throw py::type_error(wanted + py::str(array.dtype()).cast<std::string>() + " found");
+  if (!py::isinstance<py::array_t<float>>(object)) {
+    refuse<py::type_error>(name, columns, writeable, py::str(array.dtype()));
   }
   if (array.ndim() != 2 || static_cast<std::size_t>(array.shape(1)) != columns) {
-    throw py::value_error(wanted + "shape " + py::str(array.attr("shape")).cast<std::string>() + " found");
+    refuse<py::value_error>(name, columns, writeable, "shape " + std::string(py::str(array.attr("shape"))));
   }
   constexpr int flags = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & flags) != flags) throw py::value_error(wanted + "another memory layout found");
-  if (writeable && !array.writeable()) throw py::value_error(wanted + "a read-only array found");
+  if ((array.flags() & flags) != flags) refuse<py::value_error>(name, columns, writeable, "another memory layout");
+  if (writeable && !array.writeable()) refuse<py::value_error>(name, columns, writeable, "a read-only array");
   return {static_cast<float*>(const_cast<void*>(array.data())), static_cast<std::size_t>(array.shape(0)),
           static_cast<std::size_t>(array.nbytes())};
 }

@@ -14,7 +14,7 @@ import numpy as np
 from rlcompress.algorithms.pops.config import LADDERS, Settings, parameters_of, students_of
 from rlcompress.algorithms.pops.distilling import begin_wave, confirm, distil_round
 from rlcompress.algorithms.pops.judge import episodes_for
-from rlcompress.algorithms.pops.outcome import baseline_step, final_step, result_of
+from rlcompress.algorithms.pops.outcome import baseline_step, final_step, quantise_teacher, result_of
 from rlcompress.algorithms.pops.polishing import polish_step
 from rlcompress.algorithms.pops.state import State
 from rlcompress.algorithms.pops.trimming import trim_step
@@ -93,8 +93,10 @@ class PoPS(Settings):
             return trim_step(problem, self, state, emit)
         if state.phase == "polish":
             if not (self.polish and problem.task.searchable):
-                return replace(state, phase="baselines")
+                return replace(state, phase="quantise")
             return polish_step(problem, self, state, emit)
+        if state.phase == "quantise":
+            return quantise_teacher(problem, self, state, emit)
         if state.phase == "baselines":
             return baseline_step(problem, self, state, emit)
         return final_step(problem, state, emit)

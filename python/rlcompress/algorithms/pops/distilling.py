@@ -27,19 +27,23 @@ _SCREEN_FIRST = 40
 _SCREEN_MORE = 160
 _SCREEN_STEPS = 40_000
 _HOPEFUL = 24
+_OVERSIZE = 1.7
+_FOCUS_WAVES = 3
 _PER_SHAPE = 4
 _ATTEMPTS_PER_SHAPE = 4
 
 
 def begin_wave(problem: Problem, state: State, students: tuple[Student, ...]) -> State:
-    """Fresh students, all starting from the teacher's own observations."""
+    """Fresh students, all starting from the teacher's own observations; with none, on to the next phase."""
+    if not students:
+        return replace(state, phase="polish", members=())
     contract = student_contract(problem.teacher)
     start = [_warm_start(state, student) for student in students]
     networks = distil(
         students, [state.base] * len(students), contract, Distillation(steps=1, learning_rate=1e-9), problem.seed, start
     )
     members = tuple(Member(student, network, state.base) for student, network in zip(students, networks))
-    return replace(state, phase="distil", members=members, round=0)
+    return replace(state, phase="distil", members=members, round=0, wave=state.wave + 1)
 
 
 def _warm_start(state: State, student: Student) -> Network | None:
@@ -62,7 +66,6 @@ def _warm_start(state: State, student: Student) -> Network | None:
 def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
     """Train all members, let each act, relabel what it met, and shelve the best snapshots."""
     last = state.round == settings.rounds - 1
-    shapes = sorted({member.network.parameter_count for member in state.members})
     emit(PhaseStarted("distil", f"round {state.round + 1} of {settings.rounds}: {len(state.members)} students"))
     networks = distil(
         [member.student for member in state.members],
@@ -72,26 +75,47 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
         problem.seed * 1000 + state.round,
         [member.network for member in state.members],
     )
-    start = 1_000 * (1 + state.round + settings.rounds * (state.ladder + 4 * state.focused))
+    start = 1_000 * (1 + state.round + settings.rounds * state.wave)
     batches = problem.task.visit_many(networks, start, settings.visit_steps, problem.seed)
-    rng = np.random.default_rng((problem.seed, state.ladder, state.round, len(shapes)))
+    rng = np.random.default_rng((problem.seed, state.wave, state.round))
     members, entries = [], list(state.shelf)
     for member, network, batch in zip(state.members, networks, batches):
-        entries.append(Shelved(member.student, network, float(batch.scores.mean()), np.zeros(0)))
+        error = float(batch.scores.std()) / float(np.sqrt(batch.scores.size))
+        entries.append(Shelved(member.student, network, float(batch.scores.mean()), error, np.zeros(0)))
         pick = rng.permutation(len(batch.observations))[: settings.visit_steps]
         met = label(problem.teacher, batch.observations[np.sort(pick)])
         members.append(Member(member.student, network, member.labels.joined(met)))
     emit(Progress((state.round + 1) / settings.rounds, "distil"))
+    if state.round + 1 == settings.rounds // 2:
+        members = _better_half(members, [float(batch.scores.mean()) for batch in batches])
     moved = replace(state, members=tuple(members), shelf=_best_of_each_shape(entries), round=state.round + 1)
     return _screen(problem, settings, moved, emit) if last else _without_oversized(settings, moved)
 
 
-def _without_oversized(settings: Settings, state: State) -> State:
-    """Stop training students that are larger than one that already seems good enough."""
+def _better_half(members: list[Member], means: list[float]) -> list[Member]:
+    """At half time, of each shape's students the half that earned more on its visits."""
+    kept: list[int] = []
+    for hidden in {member.student.hidden for member in members}:
+        group = [index for index, member in enumerate(members) if member.student.hidden == hidden]
+        group.sort(key=lambda index: -means[index])
+        kept.extend(group[: (len(group) + 1) // 2])
+    return [members[index] for index in sorted(kept)]
+
+
+def _good_size(settings: Settings, state: State) -> int:
+    """Parameters of the smallest shape of which two students seem good enough, by their visits' lower bounds."""
     wanted = bar(state.teacher_values, settings.keep_return)
-    good = [entry.parameters for entry in state.shelf if entry.visit_mean >= wanted]
-    limit = min(good, default=10**9)
-    kept = tuple(member for member in state.members if member.network.parameter_count <= 1.6 * limit)
+    names: dict[int, set[str]] = {}
+    for entry in state.shelf:
+        if entry.visit_mean - entry.visit_error >= wanted:
+            names.setdefault(entry.parameters, set()).add(entry.student.name)
+    return min((size for size, found in names.items() if len(found) > 1), default=10**9)
+
+
+def _without_oversized(settings: Settings, state: State) -> State:
+    """Stop training students that are much larger than ones that already seem good enough."""
+    limit = _OVERSIZE * _good_size(settings, state)
+    kept = tuple(member for member in state.members if member.network.parameter_count <= limit)
     return replace(state, members=kept or state.members)
 
 
@@ -116,8 +140,8 @@ def _screen(problem: Problem, settings: Settings, state: State, emit: Emit) -> S
     All but the oversized a little, then the smallest of those that could pass more.
     """
     wanted = bar(state.teacher_values, settings.keep_return)
-    limit = min((entry.parameters for entry in state.shelf if entry.mean >= wanted), default=10**9)
-    fresh = [entry for entry in state.shelf if not entry.screened.size and entry.parameters <= 2 * limit]
+    limit = _OVERSIZE * _good_size(settings, state)
+    fresh = [entry for entry in state.shelf if not entry.screened.size and entry.parameters <= limit]
     scored = _score_more(problem, state, fresh, _SCREEN_FIRST)
     moved = replace(state, screened_to=state.screened_to + _SCREEN_FIRST)
     ordered = sorted(scored, key=lambda entry: (_optimistic(entry) < wanted, entry.parameters, -entry.mean))
@@ -155,12 +179,12 @@ def _after_wave(problem: Problem, settings: Settings, state: State, emit: Emit) 
         for shape in LADDERS[0] + LADDERS[1]
         if parameters_of(shape, inputs, outputs) < smallest and parameters_of(shape, inputs, outputs) * 4 > smallest
     )
-    if state.focused or not below:
+    if not below or state.wave > _FOCUS_WAVES or 0 < state.focused <= smallest:
         return replace(state, phase="confirm")
     emit(Note(f"{smallest} parameters seem enough; looking closer at {len(below)} smaller shapes"))
-    first = settings.variants
+    first = settings.variants + state.wave * settings.focus_variants
     students = students_of(below, suited_losses(problem.teacher), range(first, first + settings.focus_variants))
-    return begin_wave(problem, replace(state, focused=True), students)
+    return begin_wave(problem, replace(state, focused=smallest), students)
 
 
 def climb(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
@@ -175,7 +199,7 @@ def climb(problem: Problem, settings: Settings, state: State, emit: Emit) -> Sta
         if shapes:
             emit(Note(f"no student of up to {max(LADDERS[ladder - 1], key=sum)} is good enough; trying larger ones"))
             students = students_of(shapes, suited_losses(problem.teacher)[:1], range(1))
-            return begin_wave(problem, replace(state, ladder=ladder, focused=True), students)
+            return begin_wave(problem, replace(state, ladder=ladder, focused=0), students)
     return replace(state, phase="polish", members=(), ladder=len(LADDERS))
 
 

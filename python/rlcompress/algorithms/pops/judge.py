@@ -88,24 +88,22 @@ def try_candidate(
     method: str,
     student: Student | None = None,
 ) -> State:
-    """Take a candidate through the acceptance test on episodes that no earlier test used.
+    """Take a candidate through the acceptance test.
 
-    A paired test scores the teacher on the same fresh episodes; an unpaired one takes the teacher's mean as known.
+    An unpaired test takes fresh episodes for each candidate and the teacher's mean as known; a paired one takes the
+    episodes that the teacher was scored on.
     """
-    count = state.teacher_values.size
-    start = len(state.trials) * settings.max_episodes
-    values = problem.task.score(network, "accept", start, count).values
     teacher = state.teacher_values
-    teacher_lower, _ = bootstrap_interval(teacher)
-    if start and teacher_lower < bar(teacher, settings.keep_return):
-        teacher = problem.task.score(problem.teacher, "accept", start, count).values
+    paired = bootstrap_interval(teacher)[0] < bar(teacher, settings.keep_return)
+    start = 0 if paired else (1 + len(state.trials)) * settings.max_episodes
+    values = problem.task.score(network, "accept", start, teacher.size).values
     verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
     trial = Trial(
         name=name,
         method=method,
         network=network,
         weights_bytes=weights_bytes(network),
-        uses_reward=method != "distilled",
+        uses_reward=method.startswith("polished"),
         rule=verdict.rule,
         values=values,
         lower=verdict.lower,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlcompress.algorithms.pops.config import Settings
-from rlcompress.algorithms.pops.judge import accepted, bar, judge
+from rlcompress.algorithms.pops.judge import accepted, bar, judge, try_candidate
 from rlcompress.algorithms.pops.polishing import scratch_generations
 from rlcompress.algorithms.pops.state import Judged, State, Trial
 from rlcompress.artifact import weights_bytes
@@ -19,6 +19,7 @@ from rlcompress.engine.versions import versions
 from rlcompress.latency import call_latency_us
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
+from rlcompress.quantise import quantise_rows
 from rlcompress.ranking import magnitude_masks
 from rlcompress.runtime import Runtime
 from rlcompress.statistics import bootstrap_interval
@@ -33,6 +34,18 @@ def one_shot_pruned(teacher: Network, parameters: int) -> Network:
     weights = sum(layer.weight.size for layer in layers)
     masks = magnitude_masks([layer.weight for layer in layers], 1 - min(parameters, weights) / weights, "global")
     return teacher.with_layers([layer.with_mask(mask) for layer, mask in zip(layers, masks)])
+
+
+def quantise_teacher(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+    """When nothing smaller was accepted.
+
+    The teacher itself with int8 weights and a scale per row, tested like any other.
+    """
+    following = replace(state, phase="baselines")
+    if accepted(state):
+        return following
+    network = quantise_rows(problem.teacher.dense_float(), 8)
+    return try_candidate(problem, settings, following, emit, network, "teacher int8", "quantised")
 
 
 def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,8 @@ _BITS: dict[str, Bits] = {"int4": 4, "int8": 8}
 _TRIM_STEP = 0.6
 _TRIM_SHARE = 3
 _FLOAT_STEP = 0.3
-_GRID_STEP = 1.0
+_FLOAT_LEAST = 30
+_GRID_STEP = {"int4": 0.7, "int8": 4.0}
 _SEARCH_STEPS = 6_000
 
 
@@ -74,7 +75,7 @@ def space_of(search: Polishing, base: Labels) -> Space:
     if search.stage == "trim":
         return grid_space(*grid_of(search.start), _TRIM_STEP)
     grid, genome = grid_for(search.start, _BITS[search.stage], spread.astype(np.float32))
-    return grid_space(grid, genome, _GRID_STEP)
+    return grid_space(grid, genome, _GRID_STEP[search.stage])
 
 
 def seed_of(problem: Problem, search: Polishing) -> int:
@@ -103,7 +104,7 @@ def _next_search(problem: Problem, settings: Settings, state: State, emit: Emit)
         if size < limit and _shape_name(entry.student) not in state.polished
     ]
     if not waiting or len(state.polished) >= settings.polish_shapes:
-        return replace(state, phase="baselines")
+        return replace(state, phase="quantise")
     size, entry = waiting[0]
     emit(PhaseStarted("polish", f"{_shape_name(entry.student)}: {size} bytes as int4"))
     empty = np.zeros((0, settings.population))
@@ -131,25 +132,54 @@ def _check(problem: Problem, settings: Settings, state: State, emit: Emit) -> St
     search = state.polishing
     assert search is not None
     centre = _centre(problem, settings, state)
-    values = problem.task.score(centre, "screen", state.screened_to, _SCREEN).values
-    state = replace(state, screened_to=state.screened_to + _SCREEN)
-    wanted = bar(state.teacher_values, settings.keep_return)
-    error = float(values.std()) / _SCREEN**0.5
+    state, look = _look(problem, settings, state, centre)
     over = len(search.journal) >= settings.generations // (_TRIM_SHARE if search.stage == "trim" else 1)
-    good = float(values.mean()) - error >= wanted
     if search.stage == "float":
-        if good or (over and float(values.mean()) + 2 * error >= wanted):
-            return _stage(state, "int4", centre, settings)
-        return _give_up(state) if over or _hopeless(search, values, wanted) else state
-    if good:
+        return _after_float(problem, settings, state, centre, look, over)
+    if look.good:
         state = try_candidate(problem, settings, state, emit, centre, _name(search, centre), "polished and quantised")
         if state.trials[-1].accepted:
             return _without_an_input(problem, settings, state, emit)
-    if not over:
+    if not over and not look.hopeless:
         return state
-    if search.stage == "trim":
-        return _give_up(state)
     return _stage(state, "int8", search.start, settings) if search.stage == "int4" else _give_up(state)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a glance at the screen split says of the middle of a search.
+
+    Args:
+        good: a standard error above the bar.
+        possible: not two standard errors below it.
+        hopeless: the generations left are too few at the present speed.
+    """
+
+    good: bool
+    possible: bool
+    hopeless: bool
+
+
+def _look(problem: Problem, settings: Settings, state: State, network: Network) -> tuple[State, _Look]:
+    values = problem.task.score(network, "screen", state.screened_to, _SCREEN).values
+    moved = replace(state, screened_to=state.screened_to + _SCREEN)
+    wanted = bar(state.teacher_values, settings.keep_return)
+    mean, error = float(values.mean()), float(values.std()) / _SCREEN**0.5
+    assert state.polishing is not None
+    hopeless = _hopeless(settings, state.polishing, mean + error, wanted)
+    return moved, _Look(mean - error >= wanted, mean + 2 * error >= wanted, hopeless)
+
+
+def _after_float(problem: Problem, settings: Settings, state: State, centre: Network, look: _Look, over: bool) -> State:
+    """From float32 to int4 once the search has margin to lose, or at once where rounding alone costs nothing."""
+    assert state.polishing is not None
+    if look.good and len(state.polishing.journal) < min(_FLOAT_LEAST, settings.generations):
+        spread = (state.base.observations.std(0) + 1e-6).astype(np.float32)
+        moved, rounded = _look(problem, settings, state, quantise_grid(centre, 4, spread))
+        return _stage(moved, "int4", centre, settings) if rounded.good else moved
+    if look.good or (over and look.possible):
+        return _stage(state, "int4", centre, settings)
+    return _give_up(state) if over or look.hopeless else state
 
 
 def _name(search: Polishing, network: Network) -> str:
@@ -186,12 +216,15 @@ def _centre(problem: Problem, settings: Settings, state: State) -> Network:
     return Search(space, seed_of(problem, search), settings.population, search.journal).centre()
 
 
-def _hopeless(search: Polishing, values: npt.NDArray[np.float64], wanted: float) -> bool:
-    """After twenty generations more than half of the first gap is left."""
-    if len(search.journal) < 2 * _CHECK_EVERY:
+def _hopeless(settings: Settings, search: Polishing, reached: float, wanted: float) -> bool:
+    """Whether the present speed, with half as much again, would not reach the bar in the generations that are left."""
+    done = len(search.journal)
+    if done < 2 * _CHECK_EVERY:
         return False
-    first = float(np.mean(search.journal[:2].max(1)))
-    return wanted - float(values.mean()) > 0.5 * max(wanted - first, 0.0)
+    better = np.sort(search.journal, axis=1)[:, search.journal.shape[1] // 2 :].mean(1)
+    half = done // 2
+    speed = max(float(better[half:].mean() - better[:half].mean()), 0.0) / half
+    return reached + 1.5 * speed * (settings.generations - done) < wanted
 
 
 def _stage(state: State, stage: str, start: Network, settings: Settings) -> State:

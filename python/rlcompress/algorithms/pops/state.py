@@ -30,6 +30,7 @@ class Shelved:
     student: Student
     network: Network
     visit_mean: float
+    visit_error: float
     screened: Float64Array
 
     @property
@@ -104,12 +105,13 @@ class State:
     """Everything between two steps.
 
     Args:
-        phase: `distil`, `confirm`, `trim`, `polish`, `baselines`, `final` or `done`.
+        phase: `distil`, `confirm`, `trim`, `polish`, `quantise`, `baselines`, `final` or `done`.
         teacher_values: returns of the teacher on the accept split.
         teacher_final: the same on the final split; empty until then.
         base: labels on the teacher's own observations; every student starts from these.
         ladder: index of the ladder being climbed.
-        focused: whether the shapes below the smallest good one had their own wave.
+        focused: parameters of the smallest good student when the shapes below it got their own wave; 0 for never.
+        wave: number of the present wave.
         round: of the present wave.
         members: of the present wave.
         shelf: best snapshots of every shape.
@@ -130,7 +132,8 @@ class State:
     teacher_final: Float64Array
     base: Labels
     ladder: int = 0
-    focused: bool = False
+    focused: int = 0
+    wave: int = 0
     round: int = 0
     members: tuple[Member, ...] = ()
     shelf: tuple[Shelved, ...] = ()

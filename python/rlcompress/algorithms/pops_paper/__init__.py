@@ -48,7 +48,8 @@ class PaperPoPS(PaperSettings):
         The reference code's tables of learning rates, and its jumps of the rate when a student does not recover, are
         one rate per phase that falls to a tenth.
         Pruning also ends once the schedule's last sparsity reached the objective, or stood still there for five
-        iterations.
+        iterations. A phase in which no pruned student reached the objective ends the loop (the reference code then has
+        no network to measure).
         Teachers act deterministically; continuous actions are learnt with squared errors.
         Widths follow from any number of hidden layers (`sizing`); students normalise observations as the teacher does.
 
@@ -72,7 +73,7 @@ class PaperPoPS(PaperSettings):
         record = State("distil", len(played.observations) / played.scores.size, values, np.zeros(0), base)
         learner = copy_of(teacher)
         buffer = Labels(base.observations[:0], base.targets[:0])
-        return begin_pruning(PaperState("prune", record, learner, buffer, sum(learner.kept), learner.kept))
+        return begin_pruning(PaperState("prune", record, learner, buffer, sum(learner.kept)))
 
     def done(self, problem: Problem, state: PaperState) -> bool:
         return state.phase == "done"
@@ -98,6 +99,8 @@ def _final_step(problem: Problem, state: PaperState, emit: Emit) -> PaperState:
     if not record.teacher_final.size:
         values = task.score(problem.teacher, "final", 0, count).values
         return replace(state, record=replace(record, teacher_final=values))
+    if not record.trials:
+        return replace(state, phase="done")
     trial = record.trials[-1]
     trial = replace(trial, final=task.score(trial.network, "final", 0, count).values)
     return replace(state, phase="done", record=replace(record, trials=(*record.trials[:-1], trial)))

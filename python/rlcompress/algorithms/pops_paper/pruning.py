@@ -8,7 +8,7 @@ import numpy as np
 
 from rlcompress.algorithms.pops_paper.config import PaperSettings
 from rlcompress.algorithms.pops_paper.masked import Lesson, train
-from rlcompress.algorithms.pops_paper.shrinking import begin_shrink
+from rlcompress.algorithms.pops_paper.shrinking import begin_shrink, conclude
 from rlcompress.algorithms.pops_paper.state import (
     PaperState,
     decayed,
@@ -55,7 +55,9 @@ def prune_step(problem: Problem, settings: PaperSettings, state: PaperState, emi
     if moved.low_scores < _PATIENCE and moved.batches < settings.iteration_steps:
         return moved
     moved = after_iteration(settings, moved)
-    return begin_shrink(problem, settings, moved, emit) if gave_up(settings, moved) else moved
+    if not gave_up(settings, moved):
+        return moved
+    return (begin_shrink if moved.sparsest else conclude)(problem, settings, moved, emit)
 
 
 def _words(state: PaperState) -> str:
@@ -67,7 +69,7 @@ def after_evaluation(settings: PaperSettings, state: PaperState, score: float) -
     """Keep a student that reaches the objective and prune on; pause below the lower bound; else go on as before."""
     state = replace(state, scores=(*state.scores, score))
     if score >= objective(settings, state):
-        fewer = sum(state.learner.kept) <= sum(state.sparsest)
+        fewer = not state.sparsest or sum(state.learner.kept) <= sum(state.sparsest)
         kept = state.learner.kept if fewer else state.sparsest
         return replace(state, sparsest=kept, paused=False, low_scores=0)
     if score < lower_bound(settings, state):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from rlcompress.algorithms.pops.judge import try_candidate
 from rlcompress.algorithms.pops.state import Shelved
 from rlcompress.algorithms.pops_paper.config import PaperSettings
@@ -72,12 +70,13 @@ def shrink_step(problem: Problem, settings: PaperSettings, state: PaperState, em
 
 
 def _end_round(problem: Problem, settings: PaperSettings, state: PaperState, emit: Emit) -> PaperState:
-    """Prune the shrunk student next, or, when it is hardly smaller than the one before, take it as the result."""
+    """Prune the shrunk student next, or conclude when it is hardly smaller than the one before."""
     moved, values = evaluated(problem, state, settings.min_episodes)
     network = moved.learner.network(problem.teacher)
     loss = suited_losses(problem.teacher)[0]
     student = Student(moved.learner.hidden, problem.teacher.layers[0].activation, loss, moved.rounds)
-    entry = Shelved(student, network, float(values.mean()), np.asarray(values))
+    error = float(values.std()) / float(values.size) ** 0.5
+    entry = Shelved(student, network, float(values.mean()), error, values)
     moved = replace(moved, record=replace(moved.record, shelf=(*moved.record.shelf, entry)), rounds=moved.rounds + 1)
     full = sum(layer.weight.size for layer in problem.teacher.layers)
     size = sum(weight.size for weight in moved.learner.weights)
@@ -85,9 +84,18 @@ def _end_round(problem: Problem, settings: PaperSettings, state: PaperState, emi
     emit(Note(f"round {moved.rounds}: {size} weights ({100 * size / full:.2f} %), mean return {entry.mean:.2f}"))
     if gained >= settings.size_tolerance:
         return begin_pruning(moved)
-    name = f"{_name(moved.learner.hidden)} float32"
-    record = try_candidate(problem, settings.gate, moved.record, emit, network, name, "distilled")
-    return replace(moved, phase="final", record=record)
+    return conclude(problem, settings, moved, emit)
+
+
+def conclude(problem: Problem, settings: PaperSettings, state: PaperState, emit: Emit) -> PaperState:
+    """Take the last shrunk student as the result and test it."""
+    if not state.record.shelf:
+        text = "no pruned copy of the teacher reached the objective, so nothing was shrunk"
+        return replace(state, phase="final", record=replace(state.record, notes=(*state.record.notes, text)))
+    last = state.record.shelf[-1]
+    name = f"{_name(last.student.hidden)} float32"
+    record = try_candidate(problem, settings.gate, state.record, emit, last.network, name, "distilled")
+    return replace(state, phase="final", record=record)
 
 
 def _name(hidden: tuple[int, ...]) -> str:

@@ -10,7 +10,7 @@ from rlcompress.algorithms.pops.judge import bar
 from rlcompress.algorithms.pops.state import State
 from rlcompress.algorithms.pops_paper.config import PaperSettings
 from rlcompress.algorithms.pops_paper.masked import Learner
-from rlcompress.problem import Problem
+from rlcompress.problem import Float64Array, Problem
 from rlcompress.training.labels import Labels, label
 
 _REFILL_START = 20_000
@@ -38,7 +38,7 @@ class PaperState:
         low_iterations: consecutive iterations whose mean is below the lower bound.
         idle_iterations: consecutive iterations that could not prune and did not.
         kept_before: weights kept at the end of the iteration before.
-        sparsest: weights per layer of the sparsest student that reached the objective.
+        sparsest: weights per layer of the sparsest student of this phase that reached the objective; empty before.
         good_epochs: consecutive epochs that reached the objective (after a shrink).
     """
 
@@ -47,7 +47,7 @@ class PaperState:
     learner: Learner
     buffer: Labels
     size: int
-    sparsest: tuple[int, ...]
+    sparsest: tuple[int, ...] = ()
     refills: int = 0
     rounds: int = 0
     iteration: int = 0
@@ -63,14 +63,14 @@ class PaperState:
 
 
 def begin_pruning(state: PaperState) -> PaperState:
-    """The schedule from its start; the student as it is counts as the sparsest good one."""
+    """The schedule from its start."""
     learner = state.learner
     size = sum(weight.size for weight in learner.weights)
     return replace(
         state,
         phase="prune",
         size=size,
-        sparsest=learner.kept,
+        sparsest=(),
         kept_before=size,
         iteration=0,
         batches=0,
@@ -103,7 +103,7 @@ def refilled(problem: Problem, settings: PaperSettings, state: PaperState) -> Pa
     return replace(state, buffer=kept, refills=state.refills + 1)
 
 
-def evaluated(problem: Problem, state: PaperState, episodes: int) -> tuple[PaperState, np.ndarray]:
+def evaluated(problem: Problem, state: PaperState, episodes: int) -> tuple[PaperState, Float64Array]:
     """Returns of the present student on screen episodes that were not used before."""
     record = state.record
     network = state.learner.network(problem.teacher)
