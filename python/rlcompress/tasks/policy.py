@@ -134,6 +134,8 @@ class PolicyTask:
 
     def score_many(self, networks: Sequence[Network], split: Split, start: int, count: int) -> list[Score]:
         """Several networks on the same seeds."""
+        if not networks:
+            return []
         base = SEED_BASE[split] + start
         plan = [(which, base + unit) for which in range(len(networks)) for unit in range(count)]
         pieces = _pieces(plan, self.jobs)

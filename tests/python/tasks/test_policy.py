@@ -151,3 +151,17 @@ def test_a_policy_that_reads_some_of_the_observation_fits_and_acts_the_same() ->
     )
     with pytest.raises(InvalidValueError, match="takes 5"):
         CARTPOLE.check(Network(network.layers, Contract((5,), Argmax(), selected=(2, 3))))
+
+
+def test_no_networks_have_no_scores() -> None:
+    assert CARTPOLE.score_many([], "screen", 0, 5) == []
+
+
+def test_observation_stats_complete_a_teacher_that_has_none() -> None:
+    stats = Normalisation(np.array([0.5, 0, 0, 0]), np.ones(4))
+    task = PolicyTask("CartPole-v1", observation_stats=stats)
+    prepared = task.prepare(linear())
+    assert prepared.contract.normalisation == stats
+    assert CARTPOLE.prepare(linear()) == linear()
+    with pytest.raises(InvalidValueError, match="carries statistics already"):
+        task.prepare(prepared)

@@ -18,7 +18,7 @@ from rlcompress.algorithms.pops.judge import accepted, bar, try_candidate
 from rlcompress.algorithms.pops.state import Member, Shelved, State
 from rlcompress.engine.events import Emit, Note, PhaseStarted, Progress
 from rlcompress.network import Network
-from rlcompress.problem import Problem
+from rlcompress.problem import Float64Array, Problem
 from rlcompress.shrink import keep_neurons
 from rlcompress.training.distil import Distillation, Student, distil, student_contract
 from rlcompress.training.labels import label, suited_losses
@@ -76,12 +76,13 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
         [member.network for member in state.members],
     )
     start = 1_000 * (1 + state.round + settings.rounds * state.wave)
-    batches = problem.task.visit_many(networks, start, settings.visit_steps, problem.seed)
+    batches = problem.task.visit_many([*networks, problem.teacher], start, settings.visit_steps, problem.seed)
+    played = batches.pop()
     rng = np.random.default_rng((problem.seed, state.wave, state.round))
     members, entries = [], list(state.shelf)
     for member, network, batch in zip(state.members, networks, batches):
-        error = float(batch.scores.std()) / float(np.sqrt(batch.scores.size))
-        entries.append(Shelved(member.student, network, float(batch.scores.mean()), error, np.zeros(0)))
+        mean, error = _visit_score(batch.scores, played.scores, state.teacher_values)
+        entries.append(Shelved(member.student, network, mean, error, np.zeros(0)))
         pick = rng.permutation(len(batch.observations))[: settings.visit_steps]
         met = label(problem.teacher, batch.observations[np.sort(pick)])
         members.append(Member(member.student, network, member.labels.joined(met)))
@@ -90,6 +91,19 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
         members = _better_half(members, [float(batch.scores.mean()) for batch in batches])
     moved = replace(state, members=tuple(members), shelf=_best_of_each_shape(entries), round=state.round + 1)
     return _screen(problem, settings, moved, emit) if last else _without_oversized(settings, moved)
+
+
+def _visit_score(scores: Float64Array, teacher: Float64Array, known: Float64Array) -> tuple[float, float]:
+    """Mean and standard error of a student's visits, corrected for how easy their few units are for the teacher.
+
+    The teacher's returns on the same units are a control variate, so units that tell nothing correct nothing.
+    """
+    both = min(scores.size, teacher.size)
+    student, teacher = scores[:both], teacher[:both]
+    variance = float(teacher.var())
+    slope = float(np.mean((student - student.mean()) * (teacher - teacher.mean()))) / variance if variance > 0 else 0.0
+    corrected = student - float(np.clip(slope, 0, 1)) * (teacher - known.mean())
+    return float(corrected.mean()), float(corrected.std() / np.sqrt(both))
 
 
 def _better_half(members: list[Member], means: list[float]) -> list[Member]:
