@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from rlcompress.algorithms.pops.config import LADDERS, Settings, Shape, parameters_of, students_of
-from rlcompress.algorithms.pops.judge import accepted, bar, try_candidate
+from rlcompress.algorithms.pops.judge import accepted, bar, corrected, screen, try_candidate
 from rlcompress.algorithms.pops.state import Member, Shelved, State
 from rlcompress.engine.events import Emit, Note, PhaseStarted, Progress
 from rlcompress.network import Network
@@ -27,6 +27,7 @@ _SCREEN_FIRST = 40
 _SCREEN_MORE = 160
 _SCREEN_STEPS = 40_000
 _HOPEFUL = 24
+_LEARNING_RATE = 1e-2
 _OVERSIZE = 1.7
 _FOCUS_WAVES = 3
 _PER_SHAPE = 4
@@ -71,7 +72,10 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
         [member.student for member in state.members],
         [member.labels for member in state.members],
         state.members[0].network.contract,
-        Distillation(steps=settings.train_steps * (2 if last else 1)),
+        Distillation(
+            steps=settings.train_steps * (2 if last else 1) * 2**state.ladder,
+            learning_rate=_LEARNING_RATE / 3**state.ladder,
+        ),
         problem.seed * 1000 + state.round,
         [member.network for member in state.members],
     )
@@ -94,16 +98,10 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
 
 
 def _visit_score(scores: Float64Array, teacher: Float64Array, known: Float64Array) -> tuple[float, float]:
-    """Mean and standard error of a student's visits, corrected for how easy their few units are for the teacher.
-
-    The teacher's returns on the same units are a control variate, so units that tell nothing correct nothing.
-    """
+    """Mean and standard error of a student's visits, corrected by the teacher's on the same units."""
     both = min(scores.size, teacher.size)
-    student, teacher = scores[:both], teacher[:both]
-    variance = float(teacher.var())
-    slope = float(np.mean((student - student.mean()) * (teacher - teacher.mean()))) / variance if variance > 0 else 0.0
-    corrected = student - float(np.clip(slope, 0, 1)) * (teacher - known.mean())
-    return float(corrected.mean()), float(corrected.std() / np.sqrt(both))
+    values = corrected(scores[:both], teacher[:both], known)
+    return float(values.mean()), float(values.std() / np.sqrt(both))
 
 
 def _better_half(members: list[Member], means: list[float]) -> list[Member]:
@@ -156,23 +154,23 @@ def _screen(problem: Problem, settings: Settings, state: State, emit: Emit) -> S
     wanted = bar(state.teacher_values, settings.keep_return)
     limit = _OVERSIZE * _good_size(settings, state)
     fresh = [entry for entry in state.shelf if not entry.screened.size and entry.parameters <= limit]
-    scored = _score_more(problem, state, fresh, _SCREEN_FIRST)
-    moved = replace(state, screened_to=state.screened_to + _SCREEN_FIRST)
+    moved, scored = _score_more(problem, settings, state, fresh, _SCREEN_FIRST)
     ordered = sorted(scored, key=lambda entry: (_optimistic(entry) < wanted, entry.parameters, -entry.mean))
     hopeful = [entry for entry in ordered[:_HOPEFUL] if _optimistic(entry) >= wanted]
     more = int(np.clip(_SCREEN_STEPS / state.episode_length, _SCREEN_FIRST, _SCREEN_MORE))
-    again = _score_more(problem, moved, hopeful, more)
+    moved, again = _score_more(problem, settings, moved, hopeful, more)
     rest = [entry for entry in ordered if not any(entry is other for other in hopeful)]
     old = [entry for entry in state.shelf if entry.screened.size]
     shelf = tuple(sorted(old + again + rest, key=lambda entry: (entry.parameters, -entry.mean)))
-    moved = replace(moved, shelf=shelf, screened_to=moved.screened_to + more, members=())
-    return _after_wave(problem, settings, moved, emit)
+    return _after_wave(problem, settings, replace(moved, shelf=shelf, members=()), emit)
 
 
-def _score_more(problem: Problem, state: State, entries: list[Shelved], count: int) -> list[Shelved]:
-    scores = problem.task.score_many([entry.network for entry in entries], "screen", state.screened_to, count)
-    return [
-        replace(entry, screened=np.concatenate([entry.screened, score.values])) for entry, score in zip(entries, scores)
+def _score_more(
+    problem: Problem, settings: Settings, state: State, entries: list[Shelved], count: int
+) -> tuple[State, list[Shelved]]:
+    moved, values = screen(problem, settings, state, [entry.network for entry in entries], count)
+    return moved, [
+        replace(entry, screened=np.concatenate([entry.screened, found])) for entry, found in zip(entries, values)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,8 +66,7 @@ def episodes_for(pilot: Float64Array, settings: Settings) -> int:
 def judge(student: Float64Array, teacher: Float64Array, keep: float, level: float = 0.95) -> Verdict:
     """Test a student's returns against the teacher's on the same seeds, with two-sided intervals of `level`."""
     wanted, margin = bar(teacher, keep), allowance(teacher, keep)
-    teacher_lower, _ = bootstrap_interval(teacher)
-    if teacher_lower >= wanted:
+    if not is_paired(teacher, keep):
         lower, upper = bootstrap_interval(student, level)
         accepted = lower >= wanted
         reason = f"lower bound {lower:.2f} {'>=' if accepted else '<'} bar {wanted:.2f}, {student.size} episodes"
@@ -76,6 +76,42 @@ def judge(student: Float64Array, teacher: Float64Array, keep: float, level: floa
     sign = ">=" if accepted else "<"
     reason = f"paired: lower bound of the difference {lower:+.2f} {sign} {-margin:+.2f}, {student.size} episodes"
     return Verdict("paired", lower, upper, accepted, reason)
+
+
+def is_paired(teacher: Float64Array, keep: float) -> bool:
+    """Whether the teacher itself could not pass the unpaired test."""
+    return bootstrap_interval(teacher)[0] < bar(teacher, keep)
+
+
+def corrected(values: Float64Array, teacher: Float64Array, known: Float64Array) -> Float64Array:
+    """Returns of a student on a few units, corrected for how easy those units are for the teacher.
+
+    The teacher's returns on the same units are a control variate, so units that tell nothing correct nothing.
+
+    Args:
+        values: (n,) of the student.
+        teacher: (n,) on the same units.
+        known: many returns of the teacher, for its true mean.
+    """
+    variance = float(teacher.var())
+    slope = float(np.mean((values - values.mean()) * (teacher - teacher.mean()))) / variance if variance > 0 else 0.0
+    return np.asarray(values - float(np.clip(slope, 0, 1)) * (teacher - known.mean()))
+
+
+def screen(
+    problem: Problem, settings: Settings, state: State, networks: Sequence[Network], count: int
+) -> tuple[State, list[Float64Array]]:
+    """Returns on the next `count` screen units; corrected where the acceptance test will be a paired one."""
+    if not networks:
+        return state, []
+    paired = is_paired(state.teacher_values, settings.keep_return)
+    judged = [*networks, problem.teacher] if paired else networks
+    scores = [score.values for score in problem.task.score_many(judged, "screen", state.screened_to, count)]
+    moved = replace(state, screened_to=state.screened_to + count)
+    if not paired:
+        return moved, scores
+    teacher = scores.pop()
+    return moved, [corrected(values, teacher, state.teacher_values) for values in scores]
 
 
 def try_candidate(
@@ -94,7 +130,7 @@ def try_candidate(
     episodes that the teacher was scored on.
     """
     teacher = state.teacher_values
-    paired = bootstrap_interval(teacher)[0] < bar(teacher, settings.keep_return)
+    paired = is_paired(teacher, settings.keep_return)
     start = 0 if paired else (1 + len(state.trials)) * settings.max_episodes
     values = problem.task.score(network, "accept", start, teacher.size).values
     verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)

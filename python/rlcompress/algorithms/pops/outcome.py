@@ -136,7 +136,24 @@ def _candidate(problem: Problem, settings: Settings, state: State, trial: Trial)
     candidate = _measured(
         trial.name, "candidate", trial.method, trial.network, values, judged_on, state, uses_reward=trial.uses_reward
     )
-    return replace(candidate, accepted=trial.accepted, reason=reason)
+    labelled = trial.network.with_metadata(**_provenance(problem, candidate, state))
+    return replace(candidate, network=labelled, accepted=trial.accepted, reason=reason)
+
+
+def _provenance(problem: Problem, candidate: Candidate, state: State) -> dict[str, Any]:
+    """What travels in the file: where the network comes from and how it did. The same run gives the same entries."""
+    teacher_values = state.teacher_final if state.teacher_final.size else state.teacher_values
+    return {
+        "environment": dict(problem.task.describe()),
+        "teacher": {**problem.teacher.metadata, "return": float(teacher_values.mean())},
+        "method": candidate.method,
+        "seed": problem.seed,
+        "return": candidate.mean,
+        "return_interval": list(candidate.interval),
+        "episodes": int(candidate.values.size),
+        "judged_on": candidate.judged_on,
+        "versions": versions(),
+    }
 
 
 def _measured(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.algorithms.pops.config import Settings
-from rlcompress.algorithms.pops.judge import accepted, bar, try_candidate
+from rlcompress.algorithms.pops.judge import accepted, bar, screen, try_candidate
 from rlcompress.algorithms.pops.state import Polishing, Shelved, State
 from rlcompress.algorithms.pops.trimming import least_salient
 from rlcompress.artifact import weights_bytes
@@ -161,8 +161,7 @@ class _Look:
 
 
 def _look(problem: Problem, settings: Settings, state: State, network: Network) -> tuple[State, _Look]:
-    values = problem.task.score(network, "screen", state.screened_to, _SCREEN).values
-    moved = replace(state, screened_to=state.screened_to + _SCREEN)
+    moved, (values,) = screen(problem, settings, state, [network], _SCREEN)
     wanted = bar(state.teacher_values, settings.keep_return)
     mean, error = float(values.mean()), float(values.std()) / _SCREEN**0.5
     assert state.polishing is not None
@@ -199,9 +198,8 @@ def _without_an_input(problem: Problem, settings: Settings, state: State, emit: 
     tries = [shorter for shorter in tries if weights_bytes(shorter) < weights_bytes(network)]
     if not tries:
         return _give_up(state)
-    scores = problem.task.score_many(tries, "screen", state.screened_to, _SCREEN)
-    state = replace(state, screened_to=state.screened_to + _SCREEN)
-    best = max(range(len(tries)), key=lambda index: scores[index].mean)
+    state, scores = screen(problem, settings, state, tries, _SCREEN)
+    best = max(range(len(tries)), key=lambda index: float(scores[index].mean()))
     emit(PhaseStarted("polish", f"{_shape_name(search.student)}: without one of its {network.input_size} inputs"))
     journal = np.zeros((0, settings.population))
     return replace(state, polishing=replace(search, start=tries[best], stage="trim", journal=journal))

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from rlcompress.algorithms.pops.config import Settings
-from rlcompress.algorithms.pops.judge import accepted, bar, try_candidate
+from rlcompress.algorithms.pops.judge import accepted, bar, screen, try_candidate
 from rlcompress.algorithms.pops.state import State
 from rlcompress.arrays import FloatArray
 from rlcompress.engine.events import Emit, PhaseStarted
@@ -34,10 +34,9 @@ def trim_step(problem: Problem, settings: Settings, state: State, emit: Emit) ->
     emit(PhaseStarted("trim", f"can the student do without one of its {kept} inputs?"))
     shorter = [drop_inputs(smallest.network, [index], _mean(state)) for index in least_salient(smallest.network, state)]
     taught = [_teach(problem, settings, state, smallest.student, network) for network in shorter]
-    scores = problem.task.score_many(taught, "screen", state.screened_to, _SCREEN)
-    state = replace(state, screened_to=state.screened_to + _SCREEN)
-    best = max(range(len(taught)), key=lambda index: scores[index].mean)
-    if scores[best].mean < bar(state.teacher_values, settings.keep_return):
+    state, scores = screen(problem, settings, state, taught, _SCREEN)
+    best = max(range(len(taught)), key=lambda index: float(scores[index].mean()))
+    if float(scores[best].mean()) < bar(state.teacher_values, settings.keep_return):
         return replace(state, trimmed=True)
     name = f"{smallest.student.name} {kept - 1} inputs float32"
     tested = try_candidate(problem, settings, state, emit, taught[best], name, "distilled", smallest.student)

@@ -1,0 +1,50 @@
+// Runs a policy on one observation: app policy.rlc 0.01 -0.02 0.03 0.04
+// Prints the values of the action, each with its bits: they are the same on every processor.
+#include <rlcompress/model.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+// A microcontroller has these bytes in flash, at an address that is a multiple of 4.
+static std::vector<std::uint8_t> read(const char* path) {
+  std::vector<std::uint8_t> bytes;
+  if (std::FILE* file = std::fopen(path, "rb")) {
+    for (int byte = std::fgetc(file); byte != EOF; byte = std::fgetc(file)) {
+      bytes.push_back(static_cast<std::uint8_t>(byte));
+    }
+    std::fclose(file);
+  }
+  return bytes;
+}
+
+static int report(rlcompress::Status status) {
+  std::fprintf(stderr, "error: %s\n", rlcompress::message(status));
+  return 1;
+}
+
+alignas(4) static std::uint8_t workspace[16384];  // at least model->workspace_bytes(); one per thread
+
+int main(int count, char** arguments) {
+  const std::vector<std::uint8_t> image = read(count > 1 ? arguments[1] : "policy.rlc");
+  std::vector<float> observation, action;
+  for (int i = 2; i < count; ++i) observation.push_back(std::strtof(arguments[i], nullptr));
+
+  auto model = rlcompress::Model::from_bytes(image);  // in place: no copy, no allocation, no exceptions
+  if (!model) return report(model.status());          // damaged, another version, ...
+  action.resize(model->action_size());
+
+  auto status = model->self_test(workspace);  // the file's golden vectors, to the bit
+  if (status != rlcompress::Status::ok) return report(status);
+  status = model->run(observation, action, workspace);  // noexcept, const, no allocation
+  if (status != rlcompress::Status::ok) return report(status);
+
+  for (const float value : action) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    std::printf("%08x %.9g\n", static_cast<unsigned>(bits), static_cast<double>(value));
+  }
+  return 0;
+}
