@@ -36,7 +36,7 @@ int main(int count, char** arguments) {
   if (!model) return report(model.status());          // damaged, another version, ...
   action.resize(model->action_size());
 
-  auto status = model->self_test(workspace);  // the file's golden vectors, to the bit
+  auto status = model->self_test(workspace);  // the answers stored in the file, to the bit
   if (status != rlcompress::Status::ok) return report(status);
   status = model->run(observation, action, workspace);  // noexcept, const, no allocation
   if (status != rlcompress::Status::ok) return report(status);

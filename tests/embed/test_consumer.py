@@ -52,7 +52,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "app" / "app"
 
 
-def call(app: Path, policy: Path, observation: npt.NDArray[np.float32], target: str) -> subprocess.CompletedProcess[str]:
+def call(
+    app: Path, policy: Path, observation: npt.NDArray[np.float32], target: str
+) -> subprocess.CompletedProcess[str]:
     values = [repr(float(value)) for value in observation.ravel()]
     environment = {**os.environ, "RLCOMPRESS_TARGET": target}
     return subprocess.run([app, policy, *values], capture_output=True, text=True, check=False, env=environment)

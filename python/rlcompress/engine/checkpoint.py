@@ -1,8 +1,7 @@
 """Checkpoints: one file each, digest-checked, written so that a crash at any moment leaves a usable one.
 
-Layout of a file: magic and version (8 bytes), u64 length of the header, header (JSON: `about`, `tree`, element type
-and shape of each
-array), arrays one after the other in little-endian, SHA-256 of everything before it (32 bytes).
+Layout of a file: magic and version (8 bytes), u64 length of the header, header (JSON: `about`, `tree`, element type and
+shape of each array), arrays one after the other in little-endian, SHA-256 of everything before it (32 bytes).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """State trees as JSON and arrays, without pickle: what checkpoints store.
 
 A state is built from frozen dataclasses (and so from `Network`s), tuples, lists, dicts with str or int keys, None,
-bool, int, float, str
-and NumPy arrays of plain element types. Only dataclasses that the state's own type hints name are written, and only
-those are built again.
+bool, int, float, str and NumPy arrays of plain element types. Only dataclasses that the state's own type hints name are
+written, and only those are built again.
 """
 
 from __future__ import annotations

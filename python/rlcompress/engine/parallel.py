@@ -41,8 +41,7 @@ def parallel_map(function: Callable[[Item], Made], items: Sequence[Item], jobs: 
     """`[function(item) for item in items]`, spread over worker processes.
 
     Numerical libraries use one thread in the workers, and torch one thread in a plain loop too. Runs as a plain loop
-    for one job or item,
-    inside of a worker, and where joblib is missing.
+    for one job or item, inside of a worker, and where joblib is missing.
 
     Args:
         function: must give the same result in any process; it and the items must be picklable (closures and lambdas

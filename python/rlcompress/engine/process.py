@@ -17,8 +17,7 @@ class Process(Protocol[State, Out_co]):
 
     The state is a frozen dataclass of JSON-able values, NumPy arrays, `Network`s and further such dataclasses, so that
     `engine.checkpoint` can store it. `step` is pure in (problem, state): all randomness comes from (problem.seed,
-    state), so a run
-    killed between two checkpoints and resumed ends with the same bits.
+    state), so a run killed between two checkpoints and resumed ends with the same bits.
     """
 
     @property

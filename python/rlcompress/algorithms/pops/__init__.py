@@ -38,9 +38,8 @@ class PoPS(Settings):
     """Compress a policy: distil students of rising size, accept the smallest on a bound, then search and quantise.
 
     Phases: `distil` (waves of students on their own states), `confirm` (held-out test, smallest first), `trim` (unused
-    inputs), `polish` (CMA- ES on the return, int4 and int8 rounding inside the loop), `baselines`, `final` (each winner
-    once on untouched
-    episodes).
+    inputs), `polish` (CMA-ES on the return, int4 and int8 rounding inside the loop), `quantise` (the teacher itself,
+    when nothing else was accepted), `baselines`, `final` (each winner once on untouched episodes).
 
     Deviates from the paper in what the modules of this package say; `PoPS.paper()` is the published loop.
     """

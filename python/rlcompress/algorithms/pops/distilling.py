@@ -3,8 +3,8 @@ smallest first.
 
 Source: S. Ross, G. Gordon, D. Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret Online
 Learning" (2011). Deviates from PoPS (Livne & Cohen 2020): students are small from the start instead of read off one
-pruning level; depth is searched down
-to none; students learn on their own states; the smallest accepted one wins, not the last.
+pruning level; depth is searched down to none; students learn on their own states; the smallest accepted one wins, not
+the last.
 """
 
 from __future__ import annotations

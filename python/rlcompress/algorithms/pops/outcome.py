@@ -49,7 +49,10 @@ def quantise_teacher(problem: Problem, settings: Settings, state: State, emit: E
 
 
 def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
-    """The next piece of a baseline: one-shot pruning, then the same search from zero weights without a teacher."""
+    """The next piece of a baseline: one-shot pruning, then the same search from zero weights without a teacher.
+
+    The search ends early when a whole block of it is at the bar.
+    """
     best = accepted(state)
     if not settings.baselines or not best:
         return replace(state, phase="final")
@@ -66,7 +69,8 @@ def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit
         return replace(state, phase="final")
     journal, centre = scratch_generations(problem, settings, state, smallest, _SCRATCH_BLOCK)
     emit(Progress(len(journal) / settings.generations, "baselines"))
-    if len(journal) < settings.generations:
+    there = bool((journal[-_SCRATCH_BLOCK:] >= bar(state.teacher_values, settings.keep_return)).all())
+    if len(journal) < settings.generations and not there:
         return replace(state, scratch=journal)
     values = problem.task.score(centre, "final", 0, count).values
     judged = Judged("search from zero weights, no teacher", "from scratch", centre, values, True)
