@@ -1,6 +1,6 @@
-"""What an algorithm is given.
+"""What an algorithm is given: a network to compress and a task that judges it.
 
-A network to compress and a task that judges it. Algorithms see this protocol and never a concrete task.
+Algorithms see this protocol and never a concrete task.
 """
 
 from __future__ import annotations

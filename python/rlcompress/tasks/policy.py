@@ -1,6 +1,6 @@
-"""`PolicyTask`.
+"""`PolicyTask`: a policy judged by its episodic return in a Gymnasium environment.
 
-A policy judged by its episodic return in a Gymnasium environment, on seeded episodes with deterministic actions.
+Episodes are seeded, actions deterministic.
 """
 
 from __future__ import annotations

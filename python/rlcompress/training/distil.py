@@ -63,7 +63,7 @@ class Distillation:
 
 
 def student_contract(teacher: Network) -> Contract:
-    """Contract of a student.
+    """Contract of a student of this teacher.
 
     The teacher's observation, selection and actions, without its normalisation (which the first layer absorbs).
     """

@@ -39,7 +39,7 @@ class PoPS(Settings):
 
     Phases: `distil` (waves of students on their own states), `confirm` (held-out test, smallest first), `trim` (unused
     inputs), `polish` (CMA-ES on the return, int4 and int8 rounding inside the loop), `quantise` (the teacher itself,
-    when nothing else was accepted), `baselines`, `final` (each winner once on untouched episodes).
+    when no student was accepted), `baselines`, `final` (each winner once on untouched episodes).
 
     Deviates from the paper in what the modules of this package say; `PoPS.paper()` is the published loop.
     """

@@ -210,7 +210,7 @@ def climb(problem: Problem, settings: Settings, state: State, emit: Emit) -> Sta
         )
         if shapes:
             emit(Note(f"no student of up to {max(LADDERS[ladder - 1], key=sum)} is good enough; trying larger ones"))
-            students = students_of(shapes, suited_losses(problem.teacher)[:1], range(1))
+            students = students_of(shapes, suited_losses(problem.teacher)[:2], range(settings.variants))
             return begin_wave(problem, replace(state, ladder=ladder, focused=0), students)
     return replace(state, phase="polish", members=(), ladder=len(LADDERS))
 

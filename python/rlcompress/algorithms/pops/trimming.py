@@ -1,7 +1,4 @@
-"""Trim phase.
-
-Inputs that an accepted distilled student does not need are dropped, one at a time, until one is missed.
-"""
+"""Trim phase: inputs that an accepted student does not need are dropped, one at a time, until one is missed."""
 
 from __future__ import annotations
 
