@@ -3,8 +3,8 @@
     python benchmarks/loops/policies.py --agents FOLDER --out benchmarks/loops/results
 
 Each policy is given as its zip (with the VecNormalize file beside it where there is one). Every run's figures come
-from final seeds that no decision of the run saw. Writes one JSON file per policy and seed, and `policies.md`, a table
-over all JSON files in the folder.
+from final seeds that no decision of the run saw. Writes one JSON file per policy and seed, and two tables
+over all JSON files in the folder: `policies.md`, and `summary.md` for the README.
 """
 
 from __future__ import annotations
@@ -118,6 +118,24 @@ def table(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(folder: Path) -> str:
+    """The README's table: default runs only, one line per policy, before and after."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("policy-*.json"))]
+    lines = ["| policy | before | after, distilled only | after, polished and quantised |", "|---|---|---|---|"]
+    for entry in (entry for entry in records if not entry["paper"]):
+        cells = [entry["policy"]]
+        for name, unit in (("teacher", "bytes"), ("distilled", "parameters"), ("polished", "bytes")):
+            found = entry[name]
+            if found is None:
+                cells.append("-")
+                continue
+            size = found["bytes"] if unit == "bytes" else found["parameters"]
+            low, high = found["interval"]
+            cells.append(f"{size:,} {unit}: {found['return']:.1f} [{low:.1f}, {high:.1f}]")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Run the named policies (all by default) and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -138,6 +156,7 @@ def main() -> None:
         path = arguments.out / f"policy-{name.replace('/', '-')}-seed{arguments.seed}{suffix}.json"
         path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         (arguments.out / "policies.md").write_text(table(arguments.out))
+        (arguments.out / "summary.md").write_text(summary(arguments.out))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import pytest
 BUDGET_MS = 50
 RUNS = 7
 
+# Processor time, not the clock: a busy machine must not fail it.
 MEASURE = """
 import json, sys, time
 import numpy
 before = set(sys.modules)
-start = time.perf_counter()
+start = time.process_time()
 import {module}
-milliseconds = 1e3 * (time.perf_counter() - start)
+milliseconds = 1e3 * (time.process_time() - start)
 print(json.dumps([milliseconds, sorted(set(sys.modules) - before)]))
 """
 
