@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rlcompress.engine.config import from_config
@@ -23,6 +24,15 @@ ALGORITHMS: dict[str, str] = {
 TASKS: dict[str, str] = {
     "policy": "rlcompress.tasks.policy:PolicyTask",
 }
+
+REPORT_WRITER = "rlcompress.reporting.files:write_reports"
+"""Writes the reports of a result into its run folder: `(result, folder) -> paths`."""
+
+
+def write_reports(result: Any, folder: Path) -> None:
+    """Write the reports of a result into its run folder."""
+    module, _, attribute = REPORT_WRITER.partition(":")
+    getattr(importlib.import_module(module), attribute)(result, folder)
 
 
 def algorithm_type(name: str) -> type:

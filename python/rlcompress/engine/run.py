@@ -15,7 +15,7 @@ from rlcompress.engine.durable import write_durably
 from rlcompress.engine.events import Emit, Event, Note
 from rlcompress.engine.parallel import available_cpus
 from rlcompress.engine.process import Process
-from rlcompress.engine.registry import build_algorithm, build_task
+from rlcompress.engine.registry import build_algorithm, build_task, write_reports
 from rlcompress.engine.result import Result
 from rlcompress.engine.run_folder import EventLog, RunRecord, locked, open_run, read_run, record_of
 from rlcompress.engine.versions import versions
@@ -147,6 +147,7 @@ def _run_in(
         result = _result(drive(process, problem, emit, Place(folder, record.identity), budget), record)
     if isinstance(result, Result):
         write_durably(folder / "policy.rlc", encode_artifact(result.best))
+        write_reports(result, folder)
     return result
 
 

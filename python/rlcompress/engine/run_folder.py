@@ -8,6 +8,7 @@
 | `checkpoint-*.bin` | the last two checkpoints |
 | `events.jsonl` | one line per event but `Progress`, appended; after a kill the last step's lines occur twice |
 | `policy.rlc` | the smallest accepted network, once the run has finished |
+| `report.md`, `report.json`, `report.png` | the result's figures, written by the reporting floor |
 """
 
 from __future__ import annotations

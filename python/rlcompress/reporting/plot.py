@@ -43,7 +43,8 @@ def report_png(result: Result) -> bytes:
     axes.set_ylabel("return, mean with 95 % interval")
     axes.set_title(f"{result.algorithm} on {result.task}, seed {result.seed}")
     axes.grid(True, which="both", linewidth=0.3)
-    axes.legend(fontsize="small")
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
