@@ -165,7 +165,7 @@ def _look(problem: Problem, settings: Settings, state: State, network: Network) 
     wanted = bar(state.teacher_values, settings.keep_return)
     mean, error = float(values.mean()), float(values.std()) / _SCREEN**0.5
     assert state.polishing is not None
-    hopeless = _hopeless(settings, state.polishing, mean + error, wanted)
+    hopeless = _hopeless(settings, state.polishing, mean + 3 * error, wanted)
     return moved, _Look(mean - error >= wanted, mean + 2 * error >= wanted, hopeless)
 
 
@@ -215,14 +215,14 @@ def _centre(problem: Problem, settings: Settings, state: State) -> Network:
 
 
 def _hopeless(settings: Settings, search: Polishing, reached: float, wanted: float) -> bool:
-    """Whether the present speed, with half as much again, would not reach the bar in the generations that are left."""
+    """Whether twice the present speed would still miss the bar, from a hopeful view of what is reached."""
     done = len(search.journal)
     if done < 2 * _CHECK_EVERY:
         return False
     better = np.sort(search.journal, axis=1)[:, search.journal.shape[1] // 2 :].mean(1)
     half = done // 2
     speed = max(float(better[half:].mean() - better[:half].mean()), 0.0) / half
-    return reached + 1.5 * speed * (settings.generations - done) < wanted
+    return reached + 2 * speed * (settings.generations - done) < wanted
 
 
 def _stage(state: State, stage: str, start: Network, settings: Settings) -> State:
