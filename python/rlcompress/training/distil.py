@@ -182,12 +182,17 @@ class _Group:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             optimiser, settings.steps, eta_min=settings.learning_rate / 10
         )
-        inputs, targets, weights = self._tensors()
+        inputs, targets, weights = (torch.cat(pool) for pool in self._tensors())
+        begins = np.cumsum([0, *(len(labels.observations) for labels in self.data[:-1])])
         losses = _Losses(self.students, self.contract)
         masks = [mask for pair in self.masks for mask in pair]
         for _ in range(settings.steps):
-            picks = torch.from_numpy(np.stack([self._pick(i, settings.batch_size) for i in range(len(self.students))]))
-            x, y, w = (torch.stack([rows[i] for rows, i in zip(pool, picks)]) for pool in (inputs, targets, weights))
+            picks = torch.from_numpy(
+                np.concatenate([begin + self._pick(i, settings.batch_size) for i, begin in enumerate(begins)])
+            )
+            shape = (len(begins), settings.batch_size, -1)
+            x, y = (pool[picks].view(shape) for pool in (inputs, targets))
+            w = weights[picks].view(shape[:2])
             loss = losses(self.forward(x), y, w)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
