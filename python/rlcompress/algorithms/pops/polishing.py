@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rlcompress.algorithms.pops.config import Settings
 from rlcompress.algorithms.pops.judge import accepted, bar, screen, try_candidate
 from rlcompress.algorithms.pops.state import Polishing, Shelved, State
-from rlcompress.algorithms.pops.trimming import least_salient
+from rlcompress.algorithms.pops.trimming import at_the_ceiling, least_salient
 from rlcompress.artifact import weights_bytes
 from rlcompress.engine.events import Emit, PhaseStarted, Progress
 from rlcompress.network import Network
@@ -137,7 +137,9 @@ def _check(problem: Problem, settings: Settings, state: State, emit: Emit) -> St
     if search.stage == "float":
         return _after_float(problem, settings, state, centre, look, over)
     if look.good:
+        before = accepted(state, uses_reward=True)
         state = try_candidate(problem, settings, state, emit, centre, _name(search, centre), "polished and quantised")
+        state = at_the_ceiling(state, before[0]) if before and search.stage == "trim" else state
         if state.trials[-1].accepted:
             return _without_an_input(problem, settings, state, emit)
     if not over and not look.hopeless:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlcompress.algorithms.pops.config import Settings
 from rlcompress.algorithms.pops.judge import accepted, bar, screen, try_candidate
-from rlcompress.algorithms.pops.state import State
+from rlcompress.algorithms.pops.state import State, Trial
 from rlcompress.arrays import FloatArray
 from rlcompress.engine.events import Emit, PhaseStarted
 from rlcompress.network import Network
@@ -37,7 +37,18 @@ def trim_step(problem: Problem, settings: Settings, state: State, emit: Emit) ->
         return replace(state, trimmed=True)
     name = f"{smallest.student.name} {kept - 1} inputs float32"
     tested = try_candidate(problem, settings, state, emit, taught[best], name, "distilled", smallest.student)
+    tested = at_the_ceiling(tested, smallest)
     return tested if tested.trials[-1].accepted else replace(tested, trimmed=True)
+
+
+def at_the_ceiling(state: State, before: Trial) -> State:
+    """Take the last acceptance back if the network before earned the same in every episode and this one earns less."""
+    last = state.trials[-1]
+    if not last.accepted or before.values.std() > 0 or last.values.mean() >= before.values.mean():
+        return state
+    missed = f"an input is missed: mean {last.values.mean():.2f} after {before.values.mean():.2f} in every episode"
+    taken_back = replace(last, accepted=False, reason=f"{last.reason}; {missed}")
+    return replace(state, trials=(*state.trials[:-1], taken_back))
 
 
 def least_salient(network: Network, state: State) -> list[int]:
