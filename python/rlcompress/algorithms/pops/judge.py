@@ -23,6 +23,9 @@ Several candidates are tested, and the winner must hold on fresh episodes.
 """
 
 
+_SECOND_BLOCK = 1_000_000
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Outcome of a test.
@@ -63,10 +66,15 @@ def episodes_for(pilot: Float64Array, settings: Settings) -> int:
     return int(np.clip(needed, settings.min_episodes, settings.max_episodes))
 
 
-def judge(student: Float64Array, teacher: Float64Array, keep: float, level: float = 0.95) -> Verdict:
-    """Test a student's returns against the teacher's on the same seeds, with two-sided intervals of `level`."""
+def judge(
+    student: Float64Array, teacher: Float64Array, keep: float, level: float = 0.95, paired: bool | None = None
+) -> Verdict:
+    """Test a student's returns against the teacher's on the same seeds, with two-sided intervals of `level`.
+
+    `paired` names the rule; None lets the teacher's own returns decide.
+    """
     wanted, margin = bar(teacher, keep), allowance(teacher, keep)
-    if not is_paired(teacher, keep):
+    if not (is_paired(teacher, keep) if paired is None else paired):
         lower, upper = bootstrap_interval(student, level)
         accepted = lower >= wanted
         reason = f"lower bound {lower:.2f} {'>=' if accepted else '<'} bar {wanted:.2f}, {student.size} episodes"
@@ -127,13 +135,18 @@ def try_candidate(
     """Take a candidate through the acceptance test.
 
     An unpaired test takes fresh episodes for each candidate and the teacher's mean as known; a paired one takes the
-    episodes that the teacher was scored on.
+    episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, and both
+    must pass: among many candidates some pass one test by luck.
     """
     teacher = state.teacher_values
     paired = is_paired(teacher, settings.keep_return)
     start = 0 if paired else (1 + len(state.trials)) * settings.max_episodes
     values = problem.task.score(network, "accept", start, teacher.size).values
     verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
+    if verdict.accepted:
+        state, again, repeated = _judge_again(problem, settings, state, network, start + _SECOND_BLOCK, paired)
+        values = np.concatenate([values, again])
+        verdict = replace(repeated, reason=f"{verdict.reason}; again: {repeated.reason}")
     trial = Trial(
         name=name,
         method=method,
@@ -163,6 +176,18 @@ def try_candidate(
         )
     )
     return replace(state, trials=(*state.trials, trial))
+
+
+def _judge_again(
+    problem: Problem, settings: Settings, state: State, network: Network, start: int, paired: bool
+) -> tuple[State, Float64Array, Verdict]:
+    """The same test on other episodes; the teacher's returns there are kept for the next candidate."""
+    count = state.teacher_values.size
+    if paired and not state.teacher_again.size:
+        state = replace(state, teacher_again=problem.task.score(problem.teacher, "accept", start, count).values)
+    values = problem.task.score(network, "accept", start, count).values
+    teacher = state.teacher_again if paired else state.teacher_values
+    return state, values, judge(values, teacher, settings.keep_return, paired=paired)
 
 
 def accepted(state: State, uses_reward: bool | None = None) -> list[Trial]:

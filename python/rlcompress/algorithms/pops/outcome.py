@@ -130,7 +130,7 @@ def _candidate(problem: Problem, settings: Settings, state: State, trial: Trial)
     final = bool(trial.final.size)
     reason = trial.reason
     if final and state.teacher_final.size:
-        verdict = judge(trial.final, state.teacher_final, settings.keep_return)
+        verdict = judge(trial.final, state.teacher_final, settings.keep_return, paired=trial.rule == "paired")
         reason += f"; final: {verdict.reason}"
     values = trial.final if final else trial.values
     judged_on = "final" if final else "accept"
@@ -210,7 +210,7 @@ def _notes(problem: Problem, settings: Settings, state: State) -> tuple[str, ...
         notes.append("the task does not allow optimising the return: distilled students only")
     winners = [trial for trial in accepted(state)[:1] + accepted(state, False)[:1] if trial.final.size]
     for trial in winners:
-        verdict = judge(trial.final, state.teacher_final, settings.keep_return)
+        verdict = judge(trial.final, state.teacher_final, settings.keep_return, paired=trial.rule == "paired")
         if not verdict.accepted:
             text = f"{trial.name} passed the acceptance test but not the same test on the final episodes"
             notes.append(f"{text}: {verdict.reason}")
