@@ -11,14 +11,14 @@ import pytest
 BUDGET_MS = 50
 RUNS = 7
 
-# Processor time, not the clock: a busy machine must not fail it.
+# Processor time of the importing thread: neither a busy machine nor the idling threads of a BLAS must count.
 MEASURE = """
 import json, sys, time
 import numpy
 before = set(sys.modules)
-start = time.process_time()
+start = time.thread_time()
 import {module}
-milliseconds = 1e3 * (time.process_time() - start)
+milliseconds = 1e3 * (time.thread_time() - start)
 print(json.dumps([milliseconds, sorted(set(sys.modules) - before)]))
 """
 

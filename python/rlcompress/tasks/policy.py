@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from rlcompress.contract import Argmax, Contract, Normalisation, Raw, clip_to
+from rlcompress.contract import Argmax, Contract, Normalisation, clip_to
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import InvalidValueError
 from rlcompress.importers import read_observation_stats, read_vecnormalize
 from rlcompress.network import Network
-from rlcompress.problem import Actor, Batch, Score, Split, UniformActor
+from rlcompress.problem import Actor, Batch, Score, Split
 from rlcompress.tasks.episodes import Environment, EpisodeLog, run_episodes
 
 SEED_BASE: dict[str, int] = {
@@ -125,8 +125,8 @@ class PolicyTask:
 
     @property
     def output_size(self) -> int:
-        size: int = getattr(self, "_contract_outputs", 0) or _output_size(self.environment)
-        return size
+        """Outputs that a network for this environment needs before its head."""
+        return _output_size(self.environment)
 
     def score(self, network: Network, split: Split, start: int, count: int) -> Score:
         """Returns of episodes `start .. start + count - 1` of the split's seeds."""
@@ -245,6 +245,3 @@ def _contract_of(env_id: str, env: Any) -> Contract:
         raise InvalidValueError(f"{env_id}: Discrete or Box actions are supported, found {action}")
     shape = observation.shape or (1,)
     return Contract(shape, head, observation.low.reshape(-1), observation.high.reshape(-1))
-
-
-__all__ = ["SEED_BASE", "PolicyTask", "Raw", "UniformActor"]
