@@ -283,3 +283,9 @@ def test_one_shot_pruning_keeps_the_largest_weights() -> None:
     )
     assert kept.size == 20
     assert kept.min() >= gone.max()
+
+
+def test_a_candidate_with_a_wider_spread_is_tested_on_more_episodes() -> None:
+    settings = PoPS(min_episodes=20, max_episodes=1000)
+    teacher = np.tile([95.0, 105.0], 50)
+    assert episodes_for(teacher, settings, np.tile([80.0, 120.0], 50)) > 10 * episodes_for(teacher, settings)

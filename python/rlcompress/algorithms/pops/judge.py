@@ -56,14 +56,26 @@ def bar(teacher: Float64Array, keep: float) -> float:
     return float(teacher.mean()) - allowance(teacher, keep)
 
 
-def episodes_for(pilot: Float64Array, settings: Settings) -> int:
+def episodes_for(pilot: Float64Array, settings: Settings, student: Float64Array | None = None) -> int:
     """Episodes that tell a student as good as the teacher from one at the bar with 90 % power, within the
     settings' limits.
+
+    Args:
+        pilot: returns of the teacher.
+        settings: limits and the share to keep.
+        student: returns of the student, whose spread may be another than the teacher's; None for the same spread.
     """
     margin = allowance(pilot, settings.keep_return)
-    std = float(np.std(pilot, ddof=1))
+    std = float(np.std(pilot if student is None else student, ddof=1))
     needed = episodes_needed(std, margin, level=ACCEPTANCE_LEVEL) if std > 0 and margin > 0 else 0
     return int(np.clip(needed, settings.min_episodes, settings.max_episodes))
+
+
+def final_episodes(state: State) -> int:
+    """Episodes of the final figures: the most that an accepted candidate needed, by its own spread."""
+    return max(
+        state.teacher_values.size, *(trial.values.size - state.teacher_values.size for trial in accepted(state)), 0
+    )
 
 
 def judge(
@@ -135,8 +147,9 @@ def try_candidate(
     """Take a candidate through the acceptance test.
 
     An unpaired test takes fresh episodes for each candidate and the teacher's mean as known; a paired one takes the
-    episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, and both
-    must pass: among many candidates some pass one test by luck.
+    episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, longer where
+    the candidate's returns spread more than the teacher's, and both must pass: among many candidates some pass one test
+    by luck.
     """
     teacher = state.teacher_values
     paired = is_paired(teacher, settings.keep_return)
@@ -144,7 +157,9 @@ def try_candidate(
     values = problem.task.score(network, "accept", start, teacher.size).values
     verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
     if verdict.accepted:
-        state, again, repeated = _judge_again(problem, settings, state, network, start + _SECOND_BLOCK, paired)
+        count = max(teacher.size, episodes_for(teacher, settings, values))
+        block = (start + _SECOND_BLOCK, count)
+        state, again, repeated = _judge_again(problem, settings, state, network, block, paired)
         values = np.concatenate([values, again])
         verdict = replace(repeated, reason=f"{verdict.reason}; again: {repeated.reason}")
     trial = Trial(
@@ -179,15 +194,19 @@ def try_candidate(
 
 
 def _judge_again(
-    problem: Problem, settings: Settings, state: State, network: Network, start: int, paired: bool
+    problem: Problem, settings: Settings, state: State, network: Network, block: tuple[int, int], paired: bool
 ) -> tuple[State, Float64Array, Verdict]:
-    """The same test on other episodes; the teacher's returns there are kept for the next candidate."""
-    count = state.teacher_values.size
-    if paired and not state.teacher_again.size:
-        state = replace(state, teacher_again=problem.task.score(problem.teacher, "accept", start, count).values)
+    """The same test on other episodes (first, number); the teacher's returns there are kept for the next one."""
+    start, count = block
     values = problem.task.score(network, "accept", start, count).values
-    teacher = state.teacher_again if paired else state.teacher_values
-    return state, values, judge(values, teacher, settings.keep_return, paired=paired)
+    if not paired:
+        return state, values, judge(values, state.teacher_values, settings.keep_return, paired=False)
+    known = state.teacher_again
+    if known.size < count:
+        more = problem.task.score(problem.teacher, "accept", start + known.size, count - known.size).values
+        known = np.concatenate([known, more])
+        state = replace(state, teacher_again=known)
+    return state, values, judge(values, known[:count], settings.keep_return, paired=True)
 
 
 def accepted(state: State, uses_reward: bool | None = None) -> list[Trial]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlcompress.algorithms.pops.config import Settings
-from rlcompress.algorithms.pops.judge import accepted, bar, judge, try_candidate
+from rlcompress.algorithms.pops.judge import accepted, bar, final_episodes, judge, try_candidate
 from rlcompress.algorithms.pops.polishing import scratch_generations
 from rlcompress.algorithms.pops.state import Judged, State, Trial
 from rlcompress.artifact import weights_bytes
@@ -56,7 +56,7 @@ def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit
     if not state.judged:
         emit(PhaseStarted("baselines", "one-shot pruning, and a search without a teacher"))
     smallest = best[0].network.dense_float()
-    count = state.teacher_values.size
+    count = final_episodes(state)
     if not state.judged:
         pruned = one_shot_pruned(problem.teacher, smallest.parameter_count)
         values = problem.task.score(pruned, "final", 0, count).values
@@ -76,7 +76,7 @@ def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit
 
 def final_step(problem: Problem, state: State, emit: Emit) -> State:
     """Score the teacher, then the winners, on the final split: each once."""
-    count = state.teacher_values.size
+    count = final_episodes(state)
     if not state.teacher_final.size:
         emit(PhaseStarted("final", "final figures on episodes that no decision saw"))
         return replace(state, teacher_final=problem.task.score(problem.teacher, "final", 0, count).values)

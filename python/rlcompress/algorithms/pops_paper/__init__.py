@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rlcompress.algorithms.pops.judge import episodes_for
+from rlcompress.algorithms.pops.judge import episodes_for, final_episodes
 from rlcompress.algorithms.pops.outcome import result_of
 from rlcompress.algorithms.pops.state import State
 from rlcompress.algorithms.pops_paper.config import PaperSettings
@@ -95,7 +95,7 @@ def _final_step(problem: Problem, state: PaperState, emit: Emit) -> PaperState:
     """Score teacher and result once on the final split, also a result that was not accepted."""
     emit(PhaseStarted("final", "final figures on episodes that no decision saw"))
     record, task = state.record, problem.task
-    count = record.teacher_values.size
+    count = final_episodes(record)
     if not record.teacher_final.size:
         values = task.score(problem.teacher, "final", 0, count).values
         return replace(state, record=replace(record, teacher_final=values))
