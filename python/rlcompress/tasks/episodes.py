@@ -173,7 +173,8 @@ def _act_as(policy: Runtime | None, slots: Sequence[_Slot]) -> list[Any]:
     if policy is None:
         return [_random_action(slot) for slot in slots]
     batch = np.array([slot.observation for slot in slots], dtype=np.float32)
-    return list(policy(batch))
+    actions = policy(batch)
+    return actions.tolist() if actions.ndim == 1 else list(actions)  # a discrete space checks an int fastest
 
 
 def _random_action(slot: _Slot) -> Any:

@@ -66,7 +66,7 @@ def _warm_start(state: State, student: Student) -> Network | None:
 
 def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
     """Train all members, let each act, relabel what it met, and shelve the best snapshots."""
-    last = state.round == settings.rounds - 1
+    last = state.round == settings.rounds - 1 or _settled(settings, state)
     emit(PhaseStarted("distil", f"round {state.round + 1} of {settings.rounds}: {len(state.members)} students"))
     networks = distil(
         [member.student for member in state.members],
@@ -122,6 +122,15 @@ def _good_size(settings: Settings, state: State) -> int:
         if entry.visit_mean - entry.visit_error >= wanted:
             names.setdefault(entry.parameters, set()).add(entry.student.name)
     return min((size for size, found in names.items() if len(found) > 1), default=10**9)
+
+
+def _settled(settings: Settings, state: State) -> bool:
+    """Whether several linear students are good enough and one is as good as the teacher: no further round can make the
+    result smaller.
+    """
+    linear = [entry for entry in state.shelf if not entry.student.hidden]
+    best = max((entry.visit_mean - entry.visit_error for entry in linear), default=-np.inf)
+    return best >= state.teacher_values.mean() and _good_size(settings, state) == linear[0].parameters
 
 
 def _without_oversized(settings: Settings, state: State) -> State:
