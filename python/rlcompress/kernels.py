@@ -38,6 +38,10 @@ class Model(_core.Model):
         return type(self), (self.image,)
 
 
+HotCall = _core.HotCall
+"""Base of `Runtime`: calls with float32 arrays of the expected shape go straight to the core, others to `_general`."""
+
+
 def verify(image: bytes) -> None:
     """Check that `image` is a well-formed `.rlc` file.
 

@@ -22,8 +22,13 @@ Action = Any
 """np.int64 or (n,) int64 for an argmax head; (outputs,) or (n, outputs) float32 for the others."""
 
 
-class Runtime:
-    """A policy or network, ready to run: `action = runtime(observation)`.
+class Runtime(kernels.HotCall):
+    """A policy or network, ready to run: `action = runtime(observation)`, or `runtime(observation, out=buffer)`.
+
+    A call takes numbers of `contract.observation_shape`, or (n, *observation_shape), and casts them to float32;
+    C-contiguous float32 arrays go straight to the core. It returns np.int64 or (n,) int64 for an argmax head, else
+    (outputs,) or (n, outputs) float32. `out` is filled and returned: writable, C-contiguous; float32 (outputs,) or
+    (n, outputs), for argmax int64 () or (n,). Another shape or type raises InvalidValueError.
 
     The same file gives the same bits on every machine. Calls do not change the object: one instance serves any number
     of threads. An observation with NaN gives what IEEE arithmetic gives: an argmax never picks a NaN output (all NaN:
@@ -48,25 +53,13 @@ class Runtime:
         self._contract = artifact.decode_contract(image)
         self._metadata = artifact.decode_metadata(image)
         self._shape = self._contract.observation_shape
-        self._row_shape = (1, self._model.input_size)
         self._action_shape = (self._model.output_size,)
         self._discrete = isinstance(self._contract.head, Argmax)
         self._outputs: kernels.Model | None = None
+        self.attach(self._model, self._shape, self._discrete)
 
-    def __call__(self, observation: Any, out: npt.NDArray[Any] | None = None) -> Action:
-        """The action for one observation or a batch.
-
-        Args:
-            observation: numbers of `contract.observation_shape`, or (n, *observation_shape); cast to float32.
-            out: array to fill and return: writable, C-contiguous; float32 (outputs,) or (n, outputs), for argmax int64
-                () or (n,).
-
-        Returns:
-            For argmax np.int64 or (n,) int64; else (outputs,) or (n, outputs) float32.
-
-        Raises:
-            InvalidValueError: shape or type other than expected.
-        """
+    def _general(self, observation: Any, out: npt.NDArray[Any] | None = None) -> Action:
+        """A call with anything but float32 arrays of the expected shape."""
         rows, batch = self._rows(observation)
         if self._discrete:
             return self._discrete_action(rows, batch, out)
@@ -75,6 +68,8 @@ class Runtime:
             out = np.empty(shape, _FLOAT32)
         else:
             _check_out(out, shape, _FLOAT32)
+            if np.may_share_memory(rows, out):
+                raise InvalidValueError("out: an array that does not overlap the observation expected")
         self._model.run(rows, out if batch else out.reshape(1, -1))
         return out
 
@@ -193,8 +188,6 @@ class Runtime:
         """Observations as (n, inputs) C-contiguous float32, and whether a batch was given."""
         array = observation if type(observation) is np.ndarray else _as_array(observation, self._shape)
         shape = array.shape
-        if shape == self._shape and array.dtype is _FLOAT32 and array.flags.carray:
-            return array.reshape(self._row_shape), False  # the usual case, without what the general one costs
         if shape == self._shape:
             batch = False
         elif shape[1:] == self._shape and len(shape) == len(self._shape) + 1:

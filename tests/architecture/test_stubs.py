@@ -16,10 +16,14 @@ def parameters(function: ast.FunctionDef) -> list[str]:
     return [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
 
 
+def is_public(name: str) -> bool:
+    return name == "__init__" or not name.startswith("_")
+
+
 def of_stub(body: list[ast.stmt], prefix: str = "") -> Signatures:
     found: Signatures = {}
     for node in body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) and is_public(node.name):
             is_property = any(isinstance(mark, ast.Name) and mark.id == "property" for mark in node.decorator_list)
             found[prefix + node.name] = None if is_property else parameters(node)
         elif isinstance(node, ast.ClassDef):
@@ -34,7 +38,7 @@ def of_module(owner: Any, prefix: str = "") -> Signatures:
     for name, value in vars(owner).items():
         if isinstance(value, type) and value.__module__ == CORE.__name__:
             found |= of_module(value, f"{value.__name__}.")
-        elif name == "__init__" or not name.startswith("_"):
+        elif is_public(name):
             found[prefix + name] = None if isinstance(value, property) else parameters(written_signature(value))
     return found
 

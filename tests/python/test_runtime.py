@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import pickle
 import struct
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -219,3 +221,75 @@ def test_stable_baselines_evaluates_a_runtime(environments: int) -> None:
     mean, _ = evaluate_policy(Runtime(balance_policy()), env, n_eval_episodes=6)  # type: ignore[arg-type]
     env.close()
     assert mean > 450
+
+
+def test_an_array_to_fill_is_checked(squashed_network: Network) -> None:
+    runtime = Runtime(squashed_network)
+    observation = np.array([0.1, 0.2, 3.0], np.float32)
+    buffer = np.empty(2, np.float32)
+    assert runtime(observation, out=buffer) is buffer
+    assert runtime(observation, buffer) is buffer
+    assert buffer.tobytes() == runtime(observation).tobytes()
+    read_only = np.empty(2, np.float32)
+    read_only.flags.writeable = False
+    wrong = [
+        np.empty(3, np.float32),
+        np.empty(2),
+        np.empty((1, 2), np.float32),
+        np.empty(4, np.float32)[::2],
+        read_only,
+    ]
+    for out in wrong:
+        with pytest.raises(InvalidValueError, match="out"):
+            runtime(observation, out=out)
+    shared = np.zeros(5, np.float32)
+    with pytest.raises(InvalidValueError, match="overlap"):
+        runtime(shared[:3], out=shared[2:4])
+
+
+def test_what_is_not_plain_float32_gives_the_same(squashed_network: Network) -> None:
+    runtime = Runtime(squashed_network)
+    observation = np.array([0.1, 0.2, 3.0], np.float32)
+    expected = runtime(observation).tobytes()
+    swapped = observation.astype(observation.dtype.newbyteorder())
+    misaligned = np.frombuffer(b"x" + observation.tobytes(), np.uint8)[1:].view(np.float32)
+    strided = np.repeat(observation, 2)[::2]
+    for other in (
+        observation.astype(np.float64),
+        swapped,
+        misaligned,
+        strided,
+        observation.tolist(),
+        tuple(observation),
+    ):
+        assert runtime(other).tobytes() == expected
+    assert runtime(np.stack([observation] * 40)).tobytes() == expected * 40
+
+
+@pytest.mark.parametrize("arguments", [(), (1, 2, 3)])
+def test_a_call_with_other_arguments_is_a_type_error(squashed_network: Network, arguments: tuple[int, ...]) -> None:
+    runtime = Runtime(squashed_network)
+    with pytest.raises(TypeError):
+        runtime(*arguments)
+    with pytest.raises(TypeError):
+        runtime(np.zeros(3, np.float32), output=None)
+
+
+def test_a_subclass_may_have_a_call_of_its_own(squashed_network: Network) -> None:
+    class Doubled(Runtime):
+        def __call__(self, observation: object, out: object = None) -> object:
+            return 2 * super().__call__(observation)
+
+    observation = np.array([0.1, 0.2, 3.0], np.float32)
+    assert (Doubled(squashed_network)(observation) == 2 * Runtime(squashed_network)(observation)).all()
+
+
+def test_calls_keep_no_reference(squashed_network: Network) -> None:
+    runtime, observation, buffer = Runtime(squashed_network), np.zeros(3, np.float32), np.zeros(2, np.float32)
+    before = sys.getrefcount(observation), sys.getrefcount(buffer), sys.getrefcount(runtime)
+    for _ in range(100):
+        runtime(observation, out=buffer)
+        runtime(observation.tolist())
+        with contextlib.suppress(InvalidValueError):
+            runtime(observation, out=observation)
+    assert (sys.getrefcount(observation), sys.getrefcount(buffer), sys.getrefcount(runtime)) == before

@@ -8,12 +8,10 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/workspace.hpp"
 
 namespace rlcompress::bindings {
 namespace {
-
-constexpr std::size_t alignment = 64;
-constexpr std::size_t stack_workspace = 16384;
 
 std::string found_text(const Fault& fault) {
   std::string text = fault.found;
@@ -49,21 +47,6 @@ class AlignedImage {
   std::vector<std::uint8_t> storage_;
   View<const std::uint8_t> view_;
 };
-
-// Borrowed memory for one call: the stack when it fits, else a block that the thread keeps.
-template <class Body>
-Status with_workspace(std::size_t bytes, const Body& body) {
-  if (bytes <= stack_workspace) {
-    alignas(alignment) std::uint8_t block[stack_workspace];
-    return body(View<std::uint8_t>(block, bytes));
-  }
-  thread_local std::vector<std::uint8_t> kept;
-  if (kept.size() < bytes + alignment) kept.resize(bytes + alignment);
-  void* start = kept.data();
-  std::size_t space = kept.size();
-  start = std::align(alignment, bytes, start, space);
-  return body(View<std::uint8_t>(static_cast<std::uint8_t*>(start), bytes));
-}
 
 struct Rows {
   float* data;
@@ -176,6 +159,8 @@ py::object verify(const py::bytes& image) {
 }
 
 }  // namespace
+
+const Model& model_of(py::handle object) { return py::cast<const BoundModel&>(object).model(); }
 
 void bind_model(py::module_& module) {
   py::class_<BoundModel>(module, "Model", "A network executed from an .rlc image, which it copies.")

@@ -8,5 +8,6 @@ PYBIND11_MODULE(_core, module) {
   module.attr("__version__") = rlcompress::version;
   bind_targets(module);
   bind_model(module);
+  bind_hot_call(module);
   bind_ranking(module);
 }
