@@ -58,7 +58,7 @@ void check_network(test::Random& random, const std::vector<std::size_t>& widths,
              fault.expected, fault.found);
   if (!model) return;
 
-  constexpr std::size_t n = 5;
+  const std::size_t n = 1 + random() % 29;
   Floats observations;
   Floats expected;
   for (std::size_t i = 0; i < n; ++i) {
@@ -68,7 +68,7 @@ void check_network(test::Random& random, const std::vector<std::size_t>& widths,
     expected.insert(expected.end(), y.begin(), y.end());
   }
   for (float value : expected) add_to_hash(value);
-  test::Bytes workspace(model->workspace_bytes());
+  test::Bytes workspace(model->batch_workspace_bytes(1 + random() % 40));
   for (std::size_t t = 0; t < rlcompress::target_count(); ++t) {
     if (!rlcompress::target_available(t)) continue;
     CHECK(rlcompress::force_target(rlcompress::target_name(t)) == rlcompress::Status::ok);

@@ -70,9 +70,11 @@ Status run(const HotCall& self, const Rows& rows, float* actions) {
   const auto body = [&](View<std::uint8_t> workspace) {
     return rows.batch ? model.run_batch(rows.count, in, out, workspace) : model.run(in, out, workspace);
   };
-  if (rows.count < rows_with_lock) return with_workspace(model.workspace_bytes(), body);
+  if (!rows.batch) return with_workspace(model.workspace_bytes(), body);
+  const std::size_t bytes = model.batch_workspace_bytes(rows.count < chunk_rows ? rows.count : chunk_rows);
+  if (rows.count < rows_with_lock) return with_workspace(bytes, body);
   const py::gil_scoped_release release;
-  return with_workspace(model.workspace_bytes(), body);
+  return with_workspace(bytes, body);
 }
 
 // An array for the actions: the caller's, checked, or a new one; null (no error set) when the general way must say why.

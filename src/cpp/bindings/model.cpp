@@ -140,7 +140,8 @@ class BoundModel {
   }
 
   Status run_rows(const Rows& in, const Rows& out) const {
-    return with_workspace(model_->workspace_bytes(), [&](View<std::uint8_t> workspace) {
+    const std::size_t together = in.n < chunk_rows ? in.n : chunk_rows;
+    return with_workspace(model_->batch_workspace_bytes(together), [&](View<std::uint8_t> workspace) {
       return model_->run_batch(in.n, {in.data, in.n * model_->input_size()}, {out.data, out.n * model_->action_size()},
                                workspace);
     });

@@ -13,6 +13,7 @@ namespace rlcompress::bindings {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t stack_workspace = 16384;
+constexpr std::size_t chunk_rows = 64;  // of a batch that go through a layer together
 
 template <class Body>
 Status with_workspace(std::size_t bytes, const Body& body) {

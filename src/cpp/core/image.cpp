@@ -2,6 +2,7 @@
 #include <rlcompress/model.hpp>
 
 #include "core/checksum.hpp"
+#include "core/workspace.hpp"
 #include "layers/reader.hpp"
 #include "layers/layers.hpp"
 #include "layers/record.hpp"
@@ -240,6 +241,8 @@ void ImageDecoder::plan_buffers() noexcept {
     std::size_t& floats = i % 2 == 0 ? model_.odd_floats_ : model_.even_floats_;
     if (model_.layers_[i].outputs > floats) floats = model_.layers_[i].outputs;
   }
+  model_.even_floats_ = row_floats(model_.even_floats_);
+  model_.odd_floats_ = row_floats(model_.odd_floats_);
 }
 
 bool ImageDecoder::golden() noexcept {

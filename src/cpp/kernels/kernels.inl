@@ -2,6 +2,7 @@
 #include "kernels/stream.inl"
 #include "kernels/activation.inl"
 #include "kernels/dense.inl"
+#include "kernels/dense_batch.inl"
 #include "kernels/sparse.inl"
 #include "kernels/scale.inl"
 #include "kernels/contract.inl"

@@ -25,6 +25,9 @@ enum class WeightType : std::uint8_t { float32 = 0, int8 = 1, int4 = 2 };
 enum class Activation : std::uint8_t { identity, relu, tanh, sigmoid, elu, silu, gelu, leaky_relu };
 inline constexpr std::uint8_t activation_count = 8;
 
+// Lanes of the widest target.
+inline constexpr std::size_t most_lanes = 16;
+
 // P(K, M) of docs/format.md: the number of partial sums of a dense layer.
 constexpr unsigned partial_sums(std::size_t inputs, std::size_t outputs) noexcept {
   if (outputs <= 32 && inputs >= 64) return 16;
@@ -41,6 +44,25 @@ struct DenseCall {
   std::size_t inputs;
   std::size_t outputs;
   bool relu;  // applied when the sum is stored
+};
+
+// A dense layer over rows that lie x_stride and y_stride floats apart. y has room for whole vectors of outputs: each
+// row is followed by floats that may be overwritten, up to a multiple of most_lanes.
+struct DenseBatchCall {
+  const void* weights;
+  std::size_t first;
+  const float* x;
+  std::size_t x_stride;
+  const float* start;        // or null for +0; may be y
+  std::size_t start_stride;  // 0: the same for all rows
+  float* y;
+  std::size_t y_stride;
+  std::size_t inputs;
+  std::size_t outputs;
+  std::size_t rows;
+  float* panel;  // scratch for a panel of weights
+  std::size_t panel_floats;
+  bool relu;
 };
 
 struct SparseCall {
@@ -106,8 +128,9 @@ struct MaskCount {
 struct KernelTable {
   const char* name;
   bool (*available)() noexcept;
-  void (*dense[3])(const DenseCall&) noexcept;    // by WeightType
-  void (*sparse[3])(const SparseCall&) noexcept;  // by WeightType
+  void (*dense[3])(const DenseCall&) noexcept;             // by WeightType
+  void (*dense_batch[3])(const DenseBatchCall&) noexcept;  // by WeightType
+  void (*sparse[3])(const SparseCall&) noexcept;           // by WeightType
   void (*activate)(Activation, float alpha, float* y, std::size_t n) noexcept;
   void (*exp)(float* y, std::size_t n) noexcept;
   void (*scale_columns)(const float* x, const std::int8_t* exponents, float* y, std::size_t n) noexcept;

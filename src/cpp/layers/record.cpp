@@ -125,7 +125,9 @@ void finish_rows(const detail::Layer& layer, const KernelTable& kernels, float* 
     call.bias = bias_form(layer) == BiasForm::float32 ? reinterpret_cast<const float*>(layer.bias) : nullptr;
     kernels.scale_rows(call);
   }
-  if (!relu_done) kernels.activate(static_cast<Activation>(layer.activation), layer.alpha, y, layer.outputs);
+  const auto activation = static_cast<Activation>(layer.activation);
+  if (relu_done || activation == Activation::identity) return;
+  kernels.activate(activation, layer.alpha, y, layer.outputs);
 }
 
 }  // namespace rlcompress

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "targets/targets.hpp"
 
@@ -23,6 +24,8 @@ struct Lanes {
   using Vec = __m256;
   static constexpr std::size_t width = 8;
   static constexpr unsigned accumulators = 8;
+  static constexpr unsigned tile_rows = 4;
+  static constexpr unsigned tile_vectors = 3;
 
   static RLCOMPRESS_ALWAYS_INLINE __m256i first(std::size_t n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask_source + (8 - n)));

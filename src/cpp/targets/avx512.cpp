@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "targets/targets.hpp"
 
@@ -24,6 +25,8 @@ struct Lanes {
   using Vec = __m512;
   static constexpr std::size_t width = 16;
   static constexpr unsigned accumulators = 8;
+  static constexpr unsigned tile_rows = 8;
+  static constexpr unsigned tile_vectors = 3;
 
   static RLCOMPRESS_ALWAYS_INLINE __mmask16 first(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
   static RLCOMPRESS_ALWAYS_INLINE __m512i bits(Vec x) { return _mm512_castps_si512(x); }

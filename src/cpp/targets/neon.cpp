@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "targets/targets.hpp"
 
@@ -14,6 +15,8 @@ struct Lanes {
   using Vec = float32x4_t;
   static constexpr std::size_t width = 4;
   static constexpr unsigned accumulators = 16;
+  static constexpr unsigned tile_rows = 8;
+  static constexpr unsigned tile_vectors = 2;
 
   static RLCOMPRESS_ALWAYS_INLINE uint32x4_t bits(Vec x) { return vreinterpretq_u32_f32(x); }
   static RLCOMPRESS_ALWAYS_INLINE Vec floats(uint32x4_t x) { return vreinterpretq_f32_u32(x); }

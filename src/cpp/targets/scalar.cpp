@@ -1,5 +1,6 @@
 // Plain C++: every processor. Without a fused multiply-add in the instruction set it is computed exactly in software.
 #include <cstring>
+#include <type_traits>
 
 #include "targets/targets.hpp"
 
@@ -45,6 +46,8 @@ struct Lanes {
   using Vec = float;
   static constexpr std::size_t width = 1;
   static constexpr unsigned accumulators = 8;
+  static constexpr unsigned tile_rows = 2;
+  static constexpr unsigned tile_vectors = 2;
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }

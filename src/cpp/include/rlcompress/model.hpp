@@ -64,7 +64,8 @@ class Model {
   // workspace_bytes() at an address that is a multiple of 4. observation and action may overlap.
   Status run(View<const float> observation, View<float> action, View<std::uint8_t> workspace) const noexcept;
 
-  // n inferences, row by row; each row's result is that of run(), whatever n. The arrays must not overlap.
+  // n inferences; each row's result is that of run(), whatever n and the workspace. The arrays must not overlap.
+  // As many rows go together as the workspace holds, see batch_workspace_bytes().
   Status run_batch(std::size_t n, View<const float> observations, View<float> actions,
                    View<std::uint8_t> workspace) const noexcept;
 
@@ -75,6 +76,8 @@ class Model {
   std::size_t output_size() const noexcept { return output_size_; }  // before the head
   std::size_t action_size() const noexcept { return action_size_; }
   std::size_t workspace_bytes() const noexcept { return (even_floats_ + odd_floats_) * sizeof(float); }
+  // With this much workspace run_batch() takes `rows` rows through the layers together; 64 are enough for full speed.
+  std::size_t batch_workspace_bytes(std::size_t rows) const noexcept;
   std::size_t weights_bytes() const noexcept { return weights_bytes_; }  // biases, scales and indices included
   std::size_t layer_count() const noexcept { return layer_count_; }
   std::size_t golden_count() const noexcept { return golden_count_; }
@@ -88,6 +91,10 @@ class Model {
   Model() noexcept = default;
 
   void run_one(const KernelTable& kernels, const float* observation, float* action, float* workspace) const noexcept;
+  void run_chunk(const KernelTable& kernels, std::size_t n, const float* observations, float* actions,
+                 View<std::uint8_t> workspace) const noexcept;
+  std::size_t chunk_rows(std::size_t size) const noexcept;
+  std::size_t batch_scratch_bytes() const noexcept;
 
   std::uint32_t input_size_ = 0;
   std::uint32_t output_size_ = 0;

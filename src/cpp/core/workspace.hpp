@@ -1,0 +1,22 @@
+// The caller's memory for one call: values at even and odd positions of the chain, row after row, then scratch.
+#pragma once
+
+#include <rlcompress/status.hpp>
+#include <rlcompress/view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rlcompress {
+
+inline Status check_workspace(View<std::uint8_t> workspace, std::size_t needed) noexcept {
+  if (workspace.size() < needed) return Status::workspace_size;
+  if (reinterpret_cast<std::uintptr_t>(workspace.data()) % alignof(float) != 0) return Status::misaligned_workspace;
+  return Status::ok;
+}
+
+// Floats kept for n values: whole vectors for every target, and an odd number of 64-byte lines, so that rows of a batch
+// do not compete for the same cache sets.
+inline std::size_t row_floats(std::size_t n) noexcept { return n == 0 ? 0 : (((n + 15) / 16) | 1U) * 16; }
+
+}  // namespace rlcompress
