@@ -55,7 +55,9 @@ void write_pattern(Writer& writer, const Layer& layer) {
   }
 }
 
-void write_layer(Writer& writer, const Layer& layer) {
+bool is_wide(const Layer& layer) { return layer.kind == 1 && layer.weight_type == 0 && layer.weights.size() >= 1024; }
+
+void write_layer(Writer& writer, const Layer& layer, std::size_t wide_alignment) {
   writer.u8(layer.kind);
   writer.u8(layer.activation);
   writer.u8(layer.weight_type);
@@ -77,7 +79,7 @@ void write_layer(Writer& writer, const Layer& layer) {
   if (layer.kind == 2) write_pattern(writer, layer);
   const Floats values = stream(layer);
   if (layer.weight_type == 0) {
-    writer.align(4);
+    writer.align(is_wide(layer) ? wide_alignment : 4);
     writer.f32s(values);
   } else if (layer.weight_type == 1) {
     for (float value : values) writer.u8(static_cast<unsigned>(static_cast<int>(value)) & 255U);
@@ -93,7 +95,7 @@ void write_layer(Writer& writer, const Layer& layer) {
 
 std::size_t record_size(const Layer& layer) {
   Writer writer;
-  write_layer(writer, layer);
+  write_layer(writer, layer, 4);
   return writer.bytes.size();
 }
 
@@ -130,7 +132,10 @@ Bytes image_of(const Network& network) {
   writer.u32(network.inputs());
   writer.u32(network.outputs());
   writer.u8(network.head);
-  writer.u8((network.range ? 1U : 0U) | (network.normalise ? 2U : 0U) | (network.selected.empty() ? 0U : 4U));
+  bool wide = false;
+  for (const Layer& layer : network.layers) wide = wide || is_wide(layer);
+  writer.u8((wide ? 8U : 0U) | (network.range ? 1U : 0U) | (network.normalise ? 2U : 0U) |
+            (network.selected.empty() ? 0U : 4U));
   writer.u16(network.golden_inputs.size());
   writer.u32(sizeof(metadata) - 1);
   writer.u32(2);  // rank 2 and its zero bytes
@@ -159,7 +164,8 @@ Bytes image_of(const Network& network) {
     writer.f32s(network.head_scale);
     writer.f32s(network.head_offset);
   }
-  for (const Layer& layer : network.layers) write_layer(writer, layer);
+  if (wide) writer.align(64);
+  for (const Layer& layer : network.layers) write_layer(writer, layer, 64);
   for (const Floats& input : network.golden_inputs) {
     writer.f32s(input);
     writer.f32s(reference_run(network, input));

@@ -131,7 +131,7 @@ RULES = [
     (leaky, 20, u32(0xFFFFFFFF), "output_size"),
     (leaky, 24, u8(4), "head"),
     (leaky, 24, u8(1), ""),
-    (leaky, 25, u8(8), "contract_flags"),
+    (leaky, 25, u8(16), "contract_flags"),
     (leaky, 25, u8(4), ""),
     (leaky, 25, u8(128), "contract_flags"),
     (leaky, 26, u16(1), ""),

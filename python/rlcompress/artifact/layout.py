@@ -27,7 +27,8 @@ HEADER = struct.Struct("<4sBBHIIIIBBHI")
 RECORD = struct.Struct("<BBBBI")
 CHECKSUM_OFFSET = 12
 HEADS = (Raw, Argmax, Clip, Squash)
-HAS_RANGE, HAS_NORMALISATION, HAS_SELECTION = 1, 2, 4
+HAS_RANGE, HAS_NORMALISATION, HAS_SELECTION, ALIGNED_LAYERS = 1, 2, 4, 8
+WIDE_BYTES, WIDE_ALIGNMENT = 4096, 64
 DENSE, SPARSE = 1, 2
 WEIGHT_BITS = (32, 8, 4)
 ROW_NONE, ROW_FLOAT, ROW_ONE_EXPONENT, ROW_EXPONENTS = 0, 1, 2, 3
@@ -85,6 +86,11 @@ def partial_sums(inputs: int, outputs: int) -> int:
 def output_major(inputs: int, outputs: int) -> bool:
     """Whether a dense record stores its weights row by row."""
     return partial_sums(inputs, outputs) == 16
+
+
+def has_wide_weights(bits: int, count: int, sparse: bool) -> bool:
+    """Whether `count` weights are aligned to `WIDE_ALIGNMENT`."""
+    return bits == 32 and not sparse and 4 * count >= WIDE_BYTES
 
 
 def index_type(inputs: int) -> np.dtype[Any]:

@@ -38,6 +38,8 @@ def decode(image: bytes) -> Network:
     cursor = _Cursor(image)
     contract = _contract(cursor)
     layers, inputs = [], contract.network_inputs
+    if cursor.flags & layout.ALIGNED_LAYERS:
+        cursor.offset += padding(cursor.offset, layout.WIDE_ALIGNMENT)
     for _ in range(cursor.layer_count):
         layers.append(_layer(_parts(cursor, inputs)))
         inputs = layers[-1].out_features
@@ -148,6 +150,8 @@ def _parts(cursor: _Cursor, inputs: int) -> Parts:
     if kind == layout.SPARSE:
         mask = _mask(cursor, inputs, outputs, nonzeros)
     extra = outputs if bias_code == layout.BIAS_INTEGER else 0
+    if layout.has_wide_weights(bits, nonzeros, kind == layout.SPARSE):
+        cursor.offset += padding(cursor.offset, layout.WIDE_ALIGNMENT)
     values = _values(cursor, bits, nonzeros + extra)
     cursor.offset += padding(cursor.offset)
     if extra:

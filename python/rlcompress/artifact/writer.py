@@ -42,15 +42,15 @@ def encode(network: Network, golden: int = 8, metadata: bool = True) -> bytes:
     _check(network, golden)
     contract, size = network.contract, network.output_size
     notes = metadata_bytes(network.metadata) if metadata else b""
-    blocks = [contract_bytes(contract), *(record_bytes(layer) for layer in network.layers)]
-    image = _assemble(contract, len(network.layers), size, blocks, 0, b"" if golden else notes)
+    layers, aligned = _layer_block(network.layers)
+    image = _assemble(contract, len(network.layers), size, [layers], 0, b"" if golden else notes, aligned)
     if not golden:
         return image
     inputs = golden_inputs(contract, golden)
     actions = np.empty((golden, contract.action_size(size)), np.float32)
     Model(image).run(inputs, actions)
-    blocks.append(_floats(np.concatenate([inputs, actions], axis=1)))
-    return _assemble(contract, len(network.layers), size, blocks, golden, notes)
+    blocks = [layers, _floats(np.concatenate([inputs, actions], axis=1))]
+    return _assemble(contract, len(network.layers), size, blocks, golden, notes, aligned)
 
 
 def weights_bytes(network: Network) -> int:
@@ -63,19 +63,45 @@ def without_head(image: bytes) -> bytes:
     fields = HEADER.unpack_from(image)
     golden, notes = fields[10], fields[11]
     contract = decode_contract(image)
-    start = HEADER.size + len(contract_bytes(contract))
+    aligned = bool(fields[9] & layout.ALIGNED_LAYERS)
+    start = HEADER.size + len(_contract_block(contract, aligned))
     vector = 4 * (contract.input_size + contract.action_size(fields[7]))
     layers = image[start : len(image) - notes - padding(notes) - golden * vector]
     raw = replace(contract, head=Raw())
-    return _assemble(raw, fields[3], fields[7], [contract_bytes(raw), layers], 0, b"")
+    return _assemble(raw, fields[3], fields[7], [layers], 0, b"", aligned)
+
+
+def _contract_block(contract: Contract, aligned: bool) -> bytes:
+    """The contract, padded to where the layers start."""
+    block = contract_bytes(contract)
+    return block + bytes(padding(HEADER.size + len(block), layout.WIDE_ALIGNMENT)) if aligned else block
+
+
+def _layer_block(layers: tuple[Layer, ...]) -> tuple[bytes, bool]:
+    """The records one after the other, and whether the first must start at a multiple of 64."""
+    block, aligned = bytearray(), False
+    for layer in layers:
+        record = _chosen_record(layer, len(block))
+        block += record.data
+        aligned |= record.aligned
+    return bytes(block), aligned
 
 
 def _assemble(
-    contract: Contract, layer_count: int, output_size: int, blocks: list[bytes], golden: int, notes: bytes
+    contract: Contract,
+    layer_count: int,
+    output_size: int,
+    blocks: list[bytes],
+    golden: int,
+    notes: bytes,
+    aligned: bool,
 ) -> bytes:
+    """A file of these blocks, of which the first holds the layers."""
+    blocks = [_contract_block(contract, aligned), *blocks]
     flags = 0 if contract.observation_low is None else layout.HAS_RANGE
     flags |= 0 if contract.normalisation is None else layout.HAS_NORMALISATION
     flags |= 0 if contract.selected is None else layout.HAS_SELECTION
+    flags |= layout.ALIGNED_LAYERS if aligned else 0
     total = HEADER.size + sum(map(len, blocks)) + len(notes) + padding(len(notes))
     if total > layout.FILE_LIMIT:
         raise InvalidValueError(f"network: a file of up to {layout.FILE_LIMIT} bytes expected, found {total}")
@@ -154,30 +180,44 @@ def _has_text_keys(value: Any) -> bool:
     return all(map(_has_text_keys, value)) if isinstance(value, (list, tuple)) else True
 
 
-def record_bytes(layer: Layer) -> bytes:
-    """The record of one layer, padded."""
-    return bytes(_chosen_record(layer).data)
-
-
 class _Record:
-    """A growing record that knows how many of its bytes are weights, biases, scales and indices."""
+    """A growing record that knows how many of its bytes are weights, biases, scales and indices.
 
-    def __init__(self, head: bytes) -> None:
+    Args:
+        head: its first bytes.
+        start: where it begins, counted from a multiple of 64.
+    """
+
+    def __init__(self, head: bytes, start: int) -> None:
         self.data = bytearray(head)
+        self.start = start
         self.stored = 0
+        self.aligned = False
+        self._gap = 0
 
     def add(self, part: bytes, alignment: int = 1) -> None:
         self.data += bytes(padding(len(self.data), alignment)) + part
         self.stored += len(part)
 
+    def add_wide(self, part: bytes) -> None:
+        self._gap = padding(self.start + len(self.data), layout.WIDE_ALIGNMENT)
+        self.data += bytes(self._gap)
+        self.add(part)
+        self.aligned = True
 
-def _chosen_record(layer: Layer) -> _Record:
+    @property
+    def packed_size(self) -> int:
+        """Bytes without those that align wide weights."""
+        return len(self.data) - self._gap
+
+
+def _chosen_record(layer: Layer, start: int = 0) -> _Record:
     parts = _parts(layer)
-    dense = _record(parts, None)
+    dense = _record(parts, None, start)
     if parts.mask is None:
         return dense
-    sparse = _record(parts, parts.mask)
-    return sparse if len(sparse.data) < len(dense.data) else dense
+    sparse = _record(parts, parts.mask, start)
+    return sparse if sparse.packed_size < dense.packed_size else dense
 
 
 def _parts(layer: Layer) -> Parts:
@@ -191,7 +231,7 @@ def _parts(layer: Layer) -> Parts:
     return Parts(layer.bits, layer.activation, layer.alpha, layer.weight, bias, row, layer.column_exponent, layer.mask)
 
 
-def _record(parts: Parts, mask: npt.NDArray[np.bool_] | None) -> _Record:
+def _record(parts: Parts, mask: npt.NDArray[np.bool_] | None, start: int) -> _Record:
     outputs, inputs = parts.weight.shape
     kind = layout.DENSE if mask is None else layout.SPARSE
     codes = (kind, ACTIVATIONS.index(parts.activation), layout.WEIGHT_BITS.index(parts.bits), parts.scales, outputs)
@@ -200,7 +240,7 @@ def _record(parts: Parts, mask: npt.NDArray[np.bool_] | None) -> _Record:
         head += struct.pack("<f", parts.alpha)
     if mask is not None:
         head += struct.pack("<I", np.count_nonzero(mask))
-    record = _Record(head)
+    record = _Record(head, start)
     if parts.row is not None:
         record.add(_floats(parts.row) if parts.row.dtype == np.float32 else parts.row.tobytes())
     if parts.column is not None:
@@ -223,6 +263,9 @@ def _add_weights(record: _Record, parts: Parts, mask: Any, integer_bias: Any) ->
         weights = parts.weight[mask]
     else:
         weights = (parts.weight if layout.output_major(inputs, outputs) else parts.weight.T).reshape(-1)
+    if layout.has_wide_weights(parts.bits, weights.size, mask is not None):
+        record.add_wide(_floats(weights))
+        return
     if parts.bits == 32:
         record.add(_floats(weights), 4)
         return

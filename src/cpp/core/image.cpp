@@ -70,7 +70,7 @@ bool ImageDecoder::header() noexcept {
   }
   if (!reader_.u32_within("input_size", 1, max_width, model_.input_size_) ||
       !reader_.u32_within("output_size", 1, max_width, model_.output_size_) ||
-      !reader_.u8_below("head", 4, model_.contract_.head) || !reader_.u8_below("contract_flags", 8, contract_flags_) ||
+      !reader_.u8_below("head", 4, model_.contract_.head) || !reader_.u8_below("contract_flags", 16, contract_flags_) ||
       !reader_.u16("golden_count", model_.golden_count_) || !reader_.u32("metadata_length", metadata_length_)) {
     return false;
   }
@@ -178,12 +178,21 @@ bool ImageDecoder::head() noexcept {
 }
 
 bool ImageDecoder::layers() noexcept {
+  static constexpr std::size_t flags_at = 25;
+  const bool aligned = (contract_flags_ & 8U) != 0;
+  if (aligned && !reader_.align(wide_alignment)) return false;
+  bool wide = false;
   std::uint32_t inputs = network_inputs_;
   for (std::uint32_t i = 0; i < model_.layer_count_; ++i) {
     if (!layer(i, inputs)) return false;
     inputs = model_.layers_[i].outputs;
+    wide = wide || has_wide_weights(model_.layers_[i]);
   }
   reader_.enter_layer(-1);
+  if (wide != aligned) {
+    return reader_.refuse_number(Status::bad_value, "contract_flags", flags_at, wide ? "bit 3 set" : "bit 3 clear",
+                                 contract_flags_);
+  }
   plan_buffers();
   return true;
 }

@@ -11,26 +11,19 @@ struct DensePanel {
   const float* w;      // input k begins at w + k * stride
   std::size_t stride;  // floats
   std::size_t j;       // first output
+  const float* start;  // of each output, whole vectors
 };
 
-// s[p] of the rows from x on, where s[p] starts at the row's bias or +0.
+// s[p] of the rows from `row` on, where s[0] starts at the bias.
 template <unsigned P, unsigned T, unsigned V>
 RLCOMPRESS_ALWAYS_INLINE DenseTile<T, V> tile_sum(const DenseBatchCall& c, const DensePanel& panel, std::size_t row,
                                                   unsigned p) {
   DenseTile<T, V> tile;
   RLCOMPRESS_UNROLL
-  for (unsigned t = 0; t < T; ++t) {
-    const float* start = p == 0 && c.start != nullptr ? c.start + (row + t) * c.start_stride + panel.j : nullptr;
+  for (unsigned v = 0; v < V; ++v) {
+    tile.s[0][v] = p == 0 ? Lanes::load(panel.start + v * width) : Lanes::zero();
     RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < V; ++v) {
-      tile.s[t][v] = Lanes::zero();
-      const std::size_t at = panel.j + v * width;
-      if (start != nullptr && at + width <= c.outputs) {
-        tile.s[t][v] = Lanes::load(start + v * width);
-      } else if (start != nullptr && at < c.outputs) {
-        tile.s[t][v] = Lanes::load_first(start + v * width, c.outputs - at);
-      }
-    }
+    for (unsigned t = 1; t < T; ++t) tile.s[t][v] = tile.s[0][v];
   }
   const float* x = c.x + row * c.x_stride;
   const float* w = panel.w + p * panel.stride;
@@ -68,16 +61,16 @@ RLCOMPRESS_ALWAYS_INLINE DenseTile<T, V> tile_tree(const DenseBatchCall& c, cons
 
 // Tiles of T rows from `row` on, then smaller ones; y has room for whole vectors.
 template <unsigned P, unsigned V, unsigned T>
-void panel_rows(const DenseBatchCall& c, const DensePanel& panel, std::size_t row) noexcept {
+RLCOMPRESS_ALWAYS_INLINE void panel_rows(const DenseBatchCall& c, const DensePanel& panel, std::size_t row) {
   for (; row + T <= c.rows; row += T) {
-    const DenseTile<T, V> tile = tile_tree<P, 1, T, V>(c, panel, row, 0);
+    DenseTile<T, V> tile = tile_tree<P, 1, T, V>(c, panel, row, 0);
+    float* y = c.y + row * c.y_stride + panel.j;
     RLCOMPRESS_UNROLL
-    for (unsigned t = 0; t < T; ++t) {
-      float* y = c.y + (row + t) * c.y_stride + panel.j;
+    for (unsigned t = 0; t < T; ++t, y += c.y_stride) {
       RLCOMPRESS_UNROLL
       for (unsigned v = 0; v < V; ++v) {
-        const Vec s = tile.s[t][v];
-        Lanes::store(y + v * width, c.relu ? Lanes::greater_or(s, Lanes::zero()) : s);
+        if (c.relu) tile.s[t][v] = Lanes::greater_or(tile.s[t][v], Lanes::zero());
+        Lanes::store(y + v * width, tile.s[t][v]);
       }
     }
   }
@@ -86,24 +79,31 @@ void panel_rows(const DenseBatchCall& c, const DensePanel& panel, std::size_t ro
   }
 }
 
+template <unsigned P, unsigned V>
+void panel_all_rows(DenseBatchCall c, DensePanel panel) noexcept {  // by value: stores cannot change them
+  panel_rows<P, V, Lanes::tile_rows>(c, panel, 0);
+}
+
 // V vectors of outputs from j on, for all rows.
 template <unsigned P, unsigned V, class Stream>
 void dense_batch_panel(const Stream& w, const DenseBatchCall& c, std::size_t j) noexcept {
-  const std::size_t left = c.outputs - j;
+  const std::size_t columns = c.outputs - j < V * width ? c.outputs - j : V * width;
+  alignas(64) float start[V * width] = {};
+  if (c.start != nullptr) std::memcpy(start, c.start + j, columns * sizeof(float));
   if constexpr (std::is_same_v<Stream, FloatStream>) {
-    if (c.rows <= 2 * Lanes::tile_rows && left >= V * width) {  // too few rows to pay for the copy
-      return panel_rows<P, V, Lanes::tile_rows>(c, {w.data + c.first + j, c.outputs, j}, 0);
+    if (c.rows <= 2 * Lanes::tile_rows && columns == V * width) {  // too few rows to pay for the copy
+      return panel_all_rows<P, V>(c, {w.data + c.first + j, c.outputs, j, start});
     }
   }
+  const std::size_t last = columns - (V - 1) * width;
   float* to = c.panel;
-  for (std::size_t k = 0, at = c.first + j; k < c.inputs; ++k, at += c.outputs) {
+  for (std::size_t k = 0, at = c.first + j; k < c.inputs; ++k, at += c.outputs, to += V * width) {
     RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < V; ++v, to += width) {
-      const std::size_t i = v * width;
-      Lanes::store(to, i + width <= left ? w.load(at + i) : w.load_first(at + i, left - i));
-    }
+    for (unsigned v = 0; v + 1 < V; ++v) Lanes::store(to + v * width, w.load(at + v * width));
+    const std::size_t i = (V - 1) * width;
+    Lanes::store(to + i, last == width ? w.load(at + i) : w.load_first(at + i, last));
   }
-  panel_rows<P, V, Lanes::tile_rows>(c, {c.panel, V * width, j}, 0);
+  panel_all_rows<P, V>(c, {c.panel, V * width, j, start});
 }
 
 template <unsigned P, unsigned V, class Stream>
@@ -117,31 +117,32 @@ void dense_batch_panel_of(std::size_t vectors, const Stream& w, const DenseBatch
 // As few panels as `most` vectors allow, of nearly the same width.
 template <unsigned P, class Stream>
 void dense_batch_columns(const Stream& w, const DenseBatchCall& c, std::size_t most) noexcept {
+  constexpr unsigned all = P == 4 ? (15 + width) / width : Lanes::tile_vectors;  // 4: at most 16 outputs
+  constexpr unsigned widest = all < Lanes::tile_vectors ? all : Lanes::tile_vectors;
+  if (most > widest) most = widest;
   std::size_t vectors = (c.outputs + width - 1) / width;
   std::size_t j = 0;
   for (std::size_t panels = (vectors + most - 1) / most; panels > 0; --panels) {
     const std::size_t next = (vectors + panels - 1) / panels;
-    dense_batch_panel_of<P, Lanes::tile_vectors>(next, w, c, j);
+    dense_batch_panel_of<P, widest>(next, w, c, j);
     vectors -= next;
     j += next * width;
   }
 }
 
+// The first row last: `start` may lie there.
 template <class Stream>
 void dense_each_row(const Stream& w, const DenseBatchCall& c) noexcept {
-  for (std::size_t r = 0; r < c.rows; ++r) {
-    const float* start = c.start != nullptr ? c.start + r * c.start_stride : nullptr;
-    dense(w, DenseCall{c.weights, c.first, c.x + r * c.x_stride, start, c.y + r * c.y_stride, c.inputs, c.outputs,
-                       c.relu});
+  for (std::size_t r = c.rows; r-- > 0;) {
+    dense(w, {c.weights, c.first, c.x + r * c.x_stride, c.start, c.y + r * c.y_stride, c.inputs, c.outputs, c.relu});
   }
 }
 
 template <class Stream>
 RLCOMPRESS_ALWAYS_INLINE void dense_batch(const Stream& w, const DenseBatchCall& c) {
-  std::size_t most = c.panel_floats / (c.inputs * width);
-  if (most > Lanes::tile_vectors) most = Lanes::tile_vectors;
+  const std::size_t most = c.panel_floats / (c.inputs * width);
   const unsigned partial = partial_sums(c.inputs, c.outputs);
-  if (partial == 16 || most == 0 || c.rows == 1) return dense_each_row(w, c);
+  if (partial == 16 || most == 0) return dense_each_row(w, c);
   switch (partial) {
     case 4: return dense_batch_columns<4>(w, c, most);
     case 2: return dense_batch_columns<2>(w, c, most);

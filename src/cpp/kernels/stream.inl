@@ -3,6 +3,7 @@ using Vec = Lanes::Vec;
 constexpr std::size_t width = Lanes::width;
 
 struct FloatStream {
+  static constexpr unsigned accumulators = Lanes::accumulators;
   const float* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const { return Lanes::load(data + i); }
   RLCOMPRESS_ALWAYS_INLINE Vec load_first(std::size_t i, std::size_t n) const { return Lanes::load_first(data + i, n); }
@@ -25,6 +26,7 @@ RLCOMPRESS_ALWAYS_INLINE std::uint64_t first_bytes(const void* p, std::size_t n)
 }
 
 struct Int8Stream {
+  static constexpr unsigned accumulators = 8;
   const std::int8_t* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const { return Lanes::load_i8(data + i); }
   RLCOMPRESS_ALWAYS_INLINE Vec load_first(std::size_t i, std::size_t n) const {
@@ -39,6 +41,7 @@ struct Int8Stream {
 };
 
 struct Int4Stream {
+  static constexpr unsigned accumulators = 8;
   const std::uint8_t* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const {
     if constexpr (width == 1) {

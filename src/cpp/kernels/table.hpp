@@ -10,6 +10,7 @@
 #endif
 
 #define RLCOMPRESS_ALWAYS_INLINE inline __attribute__((always_inline))
+#define RLCOMPRESS_INLINE_LAMBDA __attribute__((always_inline))
 
 // Before loops of constant length over arrays of vectors: keeps the arrays in registers.
 #if defined(__clang__)
@@ -40,7 +41,7 @@ struct DenseCall {
   std::size_t first;    // index of the first weight in it (int4: nibbles before it)
   const float* x;       // inputs
   const float* start;   // outputs: s[0] of each row, or null for +0; may be y
-  float* y;             // outputs
+  float* y;             // outputs, and room for whole vectors: up to a multiple of most_lanes
   std::size_t inputs;
   std::size_t outputs;
   bool relu;  // applied when the sum is stored
@@ -53,8 +54,7 @@ struct DenseBatchCall {
   std::size_t first;
   const float* x;
   std::size_t x_stride;
-  const float* start;        // or null for +0; may be y
-  std::size_t start_stride;  // 0: the same for all rows
+  const float* start;  // of every row, or null for +0; may be y
   float* y;
   std::size_t y_stride;
   std::size_t inputs;

@@ -1,6 +1,4 @@
 // Dense layer: input-major weights, or output-major where the rule has 16 partial sums.
-#include <cstring>
-
 #include "layers/layers.hpp"
 #include "layers/record.hpp"
 
@@ -50,12 +48,6 @@ void run_dense_rows(const detail::Layer& layer, const KernelTable& kernels, cons
   call.x = rows.x;
   call.x_stride = rows.x_stride;
   call.start = starting_sums(layer, rows.y);
-  if (call.start == rows.y) {
-    for (std::size_t r = 1; r < rows.count; ++r) {
-      std::memcpy(rows.y + r * rows.y_stride, rows.y, layer.outputs * sizeof(float));
-    }
-    call.start_stride = rows.y_stride;
-  }
   call.y = rows.y;
   call.y_stride = rows.y_stride;
   call.inputs = layer.inputs;

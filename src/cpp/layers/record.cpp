@@ -80,6 +80,7 @@ bool decode_weights(Reader& reader, detail::Layer& layer, std::uint64_t count) n
     if (!read) return false;
     return layer.first == 0 || integer_bias_counts(layer) ? true : refuse_zero_bias(reader, at);
   }
+  if (has_wide_weights(layer) && !reader.align(wide_alignment)) return false;
   const float* weights = nullptr;
   if (!reader.floats("weights", count, Floats::finite, weights)) return false;
   layer.weights = reinterpret_cast<const std::uint8_t*>(weights);

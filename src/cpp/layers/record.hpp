@@ -22,6 +22,12 @@ inline BiasForm bias_form(const detail::Layer& layer) noexcept {
   return static_cast<BiasForm>((layer.scales >> 3U) & 3U);
 }
 
+// Weights that start at a multiple of wide_alignment, where vector loads do not cross cache lines.
+inline constexpr std::size_t wide_alignment = 64;
+inline bool has_wide_weights(const detail::Layer& layer) noexcept {
+  return layer.kind == 1 && weight_type(layer) == WeightType::float32 && layer.entries >= 1024;
+}
+
 bool decode_alpha(Reader& reader, detail::Layer& layer) noexcept;                         // part 1
 bool decode_scales_and_bias(Reader& reader, detail::Layer& layer) noexcept;               // parts 3 to 5
 bool decode_weights(Reader& reader, detail::Layer& layer, std::uint64_t count) noexcept;  // part 7

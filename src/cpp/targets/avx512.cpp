@@ -24,7 +24,7 @@ namespace {
 struct Lanes {
   using Vec = __m512;
   static constexpr std::size_t width = 16;
-  static constexpr unsigned accumulators = 8;
+  static constexpr unsigned accumulators = 16;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 3;
 

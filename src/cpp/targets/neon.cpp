@@ -14,7 +14,7 @@ namespace {
 struct Lanes {
   using Vec = float32x4_t;
   static constexpr std::size_t width = 4;
-  static constexpr unsigned accumulators = 16;
+  static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 2;
 

@@ -47,7 +47,7 @@ struct Lanes {
   static constexpr std::size_t width = 1;
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
-  static constexpr unsigned tile_vectors = 2;
+  static constexpr unsigned tile_vectors = 1;
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }
