@@ -250,6 +250,7 @@ void ImageDecoder::plan_buffers() noexcept {
     std::size_t& floats = i % 2 == 0 ? model_.odd_floats_ : model_.even_floats_;
     if (model_.layers_[i].outputs > floats) floats = model_.layers_[i].outputs;
   }
+  while (model_.chain_ < model_.layer_count_ && is_chained(model_.layers_[model_.chain_])) ++model_.chain_;
   model_.even_floats_ = row_floats(model_.even_floats_);
   model_.odd_floats_ = row_floats(model_.odd_floats_);
 }

@@ -15,7 +15,11 @@ void Model::run_one(const KernelTable& kernels, const float* observation, float*
                     float* workspace) const noexcept {
   float* const buffers[2] = {workspace, workspace + even_floats_};
   const float* x = run_input(contract_, kernels, observation, input_size_, buffers[0]);
-  for (std::size_t i = 0; i < layer_count_; ++i) {
+  if (chain_ > 0) {
+    kernels.dense_chain({layers_, chain_, x, {buffers[1], buffers[0]}});
+    x = buffers[chain_ % 2];
+  }
+  for (std::size_t i = chain_; i < layer_count_; ++i) {
     const detail::Layer& layer = layers_[i];
     if (has_columns(layer)) {
       float* scaled = buffers[i % 2];

@@ -13,5 +13,26 @@ RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
 }
 
 void dense_f32(const DenseCall& c) noexcept { dense(stream_f32(c.weights), c); }
+
+// Layers of float32 weights one after the other, without a call in between.
+void dense_chain_f32(const DenseChainCall& c) noexcept {
+  const float* x = c.x;
+  float* y = c.y[0];
+  float* next = c.y[1];
+  for (const detail::Layer* layer = c.layers; layer != c.layers + c.count; ++layer) {
+    const DenseCall call{layer->weights,
+                         0,
+                         x,
+                         reinterpret_cast<const float*>(layer->bias),
+                         y,
+                         layer->inputs,
+                         layer->outputs,
+                         static_cast<Activation>(layer->activation) == Activation::relu};
+    dense(stream_f32(layer->weights), call);
+    x = y;
+    std::swap(y, next);
+  }
+}
+
 void dense_i8(const DenseCall& c) noexcept { dense(stream_i8(c.weights), c); }
 void dense_i4(const DenseCall& c) noexcept { dense(stream_i4(c.weights), c); }

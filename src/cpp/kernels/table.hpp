@@ -2,6 +2,8 @@
 // A new kernel is one field here, one line in kernels/table.inl and the .inl that defines it.
 #pragma once
 
+#include <rlcompress/model.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -63,6 +65,14 @@ struct DenseBatchCall {
   float* panel;  // scratch for a panel of weights
   std::size_t panel_floats;
   bool relu;
+};
+
+// Dense layers with float32 weights and no activation but relu.
+struct DenseChainCall {
+  const detail::Layer* layers;
+  std::size_t count;
+  const float* x;
+  float* y[2];  // of the first, third, .. and of the second, fourth, .. layer, as in DenseCall
 };
 
 struct SparseCall {
@@ -129,6 +139,7 @@ struct KernelTable {
   const char* name;
   bool (*available)() noexcept;
   void (*dense[3])(const DenseCall&) noexcept;             // by WeightType
+  void (*dense_chain)(const DenseChainCall&) noexcept;
   void (*dense_batch[3])(const DenseBatchCall&) noexcept;  // by WeightType
   void (*sparse[3])(const SparseCall&) noexcept;           // by WeightType
   void (*activate)(Activation, float alpha, float* y, std::size_t n) noexcept;

@@ -4,6 +4,7 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       name,
       available,
       {dense_f32, dense_i8, dense_i4},
+      dense_chain_f32,
       {dense_batch_f32, dense_batch_i8, dense_batch_i4},
       {sparse_f32, sparse_i8, sparse_i4},
       activate_f32,

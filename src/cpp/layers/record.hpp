@@ -28,6 +28,12 @@ inline bool has_wide_weights(const detail::Layer& layer) noexcept {
   return layer.kind == 1 && weight_type(layer) == WeightType::float32 && layer.entries >= 1024;
 }
 
+// Whether the kernel dense_chain can run it.
+inline bool is_chained(const detail::Layer& layer) noexcept {
+  return layer.kind == 1 && weight_type(layer) == WeightType::float32 &&
+         layer.activation <= static_cast<std::uint8_t>(Activation::relu);
+}
+
 bool decode_alpha(Reader& reader, detail::Layer& layer) noexcept;                         // part 1
 bool decode_scales_and_bias(Reader& reader, detail::Layer& layer) noexcept;               // parts 3 to 5
 bool decode_weights(Reader& reader, detail::Layer& layer, std::uint64_t count) noexcept;  // part 7

@@ -1,6 +1,7 @@
 // Plain C++: every processor. Without a fused multiply-add in the instruction set it is computed exactly in software.
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "targets/targets.hpp"
 

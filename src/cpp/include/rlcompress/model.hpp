@@ -101,6 +101,7 @@ class Model {
   std::uint32_t action_size_ = 0;
   std::uint16_t layer_count_ = 0;
   std::uint16_t golden_count_ = 0;
+  std::uint16_t chain_ = 0;  // layers at the front that one kernel runs together
   // Values at even positions of the chain (0 = the observation) live in one buffer, those at odd ones in another.
   std::size_t even_floats_ = 0;
   std::size_t odd_floats_ = 0;
