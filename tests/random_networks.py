@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlcompress.contract import Argmax, Clip, Contract, Head, Normalisation, Raw, Squash
-from rlcompress.layers import ACTIVATIONS, Dense, Layer, QuantizedDense
+from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, Layer, QuantizedDense
 from rlcompress.network import Network
 
 Generator = np.random.Generator
@@ -63,8 +63,22 @@ def quantized(rng: Generator, inputs: int, outputs: int) -> QuantizedDense:
     )
 
 
+def integer(rng: Generator, inputs: int, outputs: int) -> IntegerDense:
+    reach = int(rng.choice([1000, 1 << 20, (1 << 31) - 1 - 32_385 * inputs]))
+    return IntegerDense(
+        rng.integers(-127, 128, (outputs, inputs), np.int8),
+        rng.integers(-reach, reach + 1, outputs),
+        float(np.exp2(rng.uniform(-3, 9))),
+        int(rng.choice([0, 255, rng.integers(256)])),
+        np.exp2(rng.uniform(-18, -4, outputs)).astype(np.float32),
+        *_activation(rng),
+        column_exponent=rng.integers(-8, 9, inputs, np.int8) if rng.random() < 0.2 else None,
+        mask=_mask(rng, outputs, inputs),
+    )
+
+
 def layer(rng: Generator, inputs: int, outputs: int) -> Layer:
-    return (dense if rng.random() < 0.5 else quantized)(rng, inputs, outputs)
+    return (dense, quantized, integer)[rng.choice(3, p=[0.4, 0.35, 0.25])](rng, inputs, outputs)
 
 
 def head(rng: Generator, outputs: int) -> Head:

@@ -136,8 +136,24 @@ def chained_sparse(weight: Any, mask: Any, x: Any, first: Any) -> Any:
     return np.stack(columns, axis=1)
 
 
+def integer_layer(record: Any, x: Any) -> Any:
+    """A layer of integers: every product and sum in int64, which the format keeps within int32."""
+    if record.column_exponent is not None:
+        x = x * power_of_two(record.column_exponent)
+    low, high = F(-record.input_zero), F(255 - record.input_zero)
+    v = x * F(record.input_scale)
+    v = np.where(v > low, v, low)  # NaN gives low
+    v = np.where(v < high, v, high)
+    q = np.rint(v).astype(np.int64) + record.input_zero
+    total = q @ record.weight.astype(np.int64).T + record.bias
+    assert np.abs(total).max(initial=0) < 1 << 31
+    return activate(record.activation, record.alpha, total.astype(F) * record.row_scale).astype(F)
+
+
 def layer(record: Any, x: Any, sparse: bool) -> Any:
     """One layer of a network. `sparse`: its mask was stored, so the record is a sparse one."""
+    if record.kind == "integer_dense":
+        return integer_layer(record, x)
     weight = record.weight.astype(F)
     row = getattr(record, "row_scale", None)
     if getattr(record, "row_exponent", None) is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcompress import artifact
 from rlcompress.contract import Argmax, Contract, Normalisation, Squash
-from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
 
 
@@ -59,6 +59,15 @@ def nibbles() -> bytes:
     """Record at 40: exponents 48..50, bias and weights 51..57 (12 nibbles: 6 bytes), end 57, padding 57..59."""
     weight = np.arange(9).reshape(3, 3) - 4
     layer = QuantizedDense(weight, np.array([1, 2, 3]), 4, row_exponent=np.array([1, 2, 3]))
+    return artifact.encode(Network((layer,)), golden=0)
+
+
+def integers() -> bytes:
+    """Record at 40: input scale 48, zero 52, row scale 56, columns 64, zeros 69..71, bias 72, weights 80, end 96.
+
+    The second group of 4 inputs holds one: zeros 89..91 and 93..95.
+    """
+    layer = IntegerDense([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]], [-1, 1], 8.0, 100, [0.5, 0.25], column_exponent=[0] * 5)
     return artifact.encode(Network((layer,)), golden=0)
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rlcompress.artifact import load
 from rlcompress.contract import Argmax, Clip, Contract, Normalisation, Raw, Squash
 from rlcompress.errors import FormatError, RlcompressError
-from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
+from rlcompress.quantise_activations import quantise_static
 from rlcompress.ranking import magnitude_masks
 from rlcompress.runtime import Runtime
 
@@ -46,6 +47,7 @@ __all__ = [
     "Contract",
     "Dense",
     "FormatError",
+    "IntegerDense",
     "Network",
     "Normalisation",
     "PoPS",
@@ -61,6 +63,7 @@ __all__ = [
     "load_policy",
     "magnitude_masks",
     "progress",
+    "quantise_static",
     "resume",
     "to_torch",
 ]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray, Int8Array, frozen
 from rlcompress.errors import InvalidValueError
-from rlcompress.layers import Dense, Layer, QuantizedDense
+from rlcompress.layers import Dense, IntegerDense, Layer, QuantizedDense
 from rlcompress.layers.quantized_dense import INTEGER_LIMIT
 from rlcompress.network import Network
 
@@ -92,7 +92,7 @@ def drop_inputs(network: Network, drop: Sequence[int], mean: FloatArray) -> Netw
     """The network without some of its inputs; what they give on average moves into the first bias.
 
     Args:
-        network: any layers. An integer bias takes what is dropped in whole steps and up to its limit.
+        network: any layers. An int8 or int4 bias takes what is dropped in whole steps and up to its limit.
         drop: indices of observation values that the network reads, in any order; not all of them.
         mean: (inputs,) of the normalised observations.
 
@@ -125,6 +125,11 @@ def _without_columns(layer: Layer, keep: npt.NDArray[np.bool_], values: FloatArr
     if isinstance(layer, Dense):
         whole = np.asarray(layer.bias + weight @ values[~keep], np.float32)
         return replace(layer, weight=layer.weight[:, keep], bias=whole, mask=mask)
+    if isinstance(layer, IntegerDense):
+        read = np.clip(np.rint(layer.steps(values)) + layer.input_zero, 0, 255)
+        shifted = layer.bias + weight @ read[~keep]
+        exponent = None if layer.column_exponent is None else layer.column_exponent[keep]
+        return replace(layer, weight=layer.weight[:, keep], bias=shifted, column_exponent=exponent, mask=mask)
     column = layer.column_exponent
     if column is not None:
         values = values * np.exp2(column.astype(np.float64))

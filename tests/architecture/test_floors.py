@@ -10,7 +10,18 @@ from architecture.source_tree import imports_of, module_name, package_files, rel
 
 FLOORS = {
     0: ("errors", "optional", "arrays", "contract", "layers", "network", "problem"),
-    1: ("_core", "kernels", "ranking", "quantise", "shrink", "statistics", "artifact", "runtime", "latency"),
+    1: (
+        "_core",
+        "kernels",
+        "ranking",
+        "quantise",
+        "quantise_activations",
+        "shrink",
+        "statistics",
+        "artifact",
+        "runtime",
+        "latency",
+    ),
     2: ("engine",),
     3: ("importers", "exporters", "training", "tasks", "teachers", "teacher_presets"),
     4: ("layerwise",),

@@ -17,7 +17,19 @@ from rlcompress.layers.activation import ALPHA_RANGE, DEFAULT_ALPHA
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
 
-MAKERS = {"dense": random_networks.dense, "quantized_dense": random_networks.quantized}
+MAKERS = {
+    "dense": random_networks.dense,
+    "quantized_dense": random_networks.quantized,
+    "integer_dense": random_networks.integer,
+}
+
+
+def exact_rows(rng: np.random.Generator, layer: Any) -> Any:
+    """(4, in_features) float32 that the layer reads without rounding them."""
+    if not hasattr(layer, "input_zero"):
+        return rng.standard_normal((4, layer.in_features)).astype(np.float32)
+    integers = rng.integers(0, 256, (4, layer.in_features)) - layer.input_zero
+    return (integers / layer.steps(np.ones(layer.in_features))).astype(np.float32)
 
 
 def test_every_layer_is_covered() -> None:
@@ -84,10 +96,10 @@ def test_dense_float_computes_nearly_the_same(layers: list[Any]) -> None:
         assert (plain.activation, plain.alpha) == (layer.activation, layer.alpha)
         if np.abs(plain.weight).max() > 1e6 or np.abs(plain.bias).max() > 1e6:
             continue  # sums of huge values may cancel
-        rows = rng.standard_normal((4, layer.in_features)).astype(np.float32)
+        rows = exact_rows(rng, layer)
         stored = artifact.decode(artifact.encode(Network((layer,)), golden=0)).layers[0].mask is not None
         expected = reference.run(Network((layer,)), rows, [stored])
-        scale = 1 + np.abs(plain.weight).sum(1) + np.abs(plain.bias)
+        scale = 1 + np.abs(rows) @ np.abs(plain.weight).T + np.abs(plain.bias)
         assert (np.abs(Runtime(Network((plain,)))(rows) - expected) < 1e-4 * scale).all()
 
 

@@ -28,6 +28,18 @@ class Writer {
 // The stream of part 7: an integer bias, then the weights in the order of the layout.
 Floats stream(const Layer& layer) {
   Floats values;
+  if (layer.kind == 3) {  // groups of 4 inputs, filled with zeros
+    const std::size_t stride = layer.outputs < 64 ? layer.outputs : (layer.outputs + 15) / 16 * 16;
+    for (std::size_t k = 0; k < layer.inputs; k += 4) {
+      for (std::size_t j = 0; j < stride; ++j) {
+        for (std::size_t i = k; i < k + 4; ++i) {
+          const bool inside = i < layer.inputs && j < layer.outputs;
+          values.push_back(inside ? layer.weights[j * layer.inputs + i] : 0.0F);
+        }
+      }
+    }
+    return values;
+  }
   if ((layer.scales & 24U) == bias_integer) values = layer.bias;
   const std::size_t k_count = layer.inputs;
   if (layer.kind == 2 || (layer.outputs <= 32 && k_count >= 64)) {
@@ -55,7 +67,10 @@ void write_pattern(Writer& writer, const Layer& layer) {
   }
 }
 
-bool is_wide(const Layer& layer) { return layer.kind == 1 && layer.weight_type == 0 && layer.weights.size() >= 1024; }
+bool is_wide(const Layer& layer) {
+  if (layer.kind == 1) return layer.weight_type == 0 && layer.weights.size() >= 1024;
+  return layer.kind == 3 && stream(layer).size() >= 4096;
+}
 
 void write_layer(Writer& writer, const Layer& layer, std::size_t wide_alignment) {
   writer.u8(layer.kind);
@@ -69,6 +84,10 @@ void write_layer(Writer& writer, const Layer& layer, std::size_t wide_alignment)
     for (bool kept : layer.kept) nonzeros += kept ? 1 : 0;
     writer.u32(nonzeros);
   }
+  if (layer.kind == 3) {
+    writer.f32(layer.input_scale);
+    writer.u32(layer.input_zero);
+  }
   if ((layer.scales & 3U) == row_float) writer.f32s(layer.row_scale);
   if ((layer.scales & 3U) >= row_one) writer.i8s(layer.row_exponents);
   if ((layer.scales & columns) != 0) writer.i8s(layer.column_exponents);
@@ -76,10 +95,15 @@ void write_layer(Writer& writer, const Layer& layer, std::size_t wide_alignment)
     writer.align(4);
     writer.f32s(layer.bias);
   }
+  if (layer.kind == 3) {
+    writer.align(4);
+    for (std::int32_t bias : layer.integer_bias) writer.u32(static_cast<std::uint32_t>(bias));
+  }
   if (layer.kind == 2) write_pattern(writer, layer);
   const Floats values = stream(layer);
+  if (is_wide(layer)) writer.align(wide_alignment);
   if (layer.weight_type == 0) {
-    writer.align(is_wide(layer) ? wide_alignment : 4);
+    writer.align(4);
     writer.f32s(values);
   } else if (layer.weight_type == 1) {
     for (float value : values) writer.u8(static_cast<unsigned>(static_cast<int>(value)) & 255U);

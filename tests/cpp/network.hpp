@@ -26,7 +26,7 @@ enum : unsigned {
 };
 
 struct Layer {
-  unsigned kind = 1;  // 1 dense, 2 sparse dense
+  unsigned kind = 1;  // 1 dense, 2 sparse dense, 3 integer dense
   unsigned activation = 0;
   unsigned weight_type = 0;  // 0 float32, 1 int8, 2 int4
   unsigned scales = bias_float;
@@ -39,6 +39,9 @@ struct Layer {
   Floats row_scale;        // outputs
   std::vector<int> row_exponents;
   std::vector<int> column_exponents;
+  float input_scale = 1.0F;  // integer dense only, whose integers follow
+  unsigned input_zero = 0;
+  std::vector<std::int32_t> integer_bias;
 };
 
 struct Network {

@@ -18,6 +18,25 @@ std::vector<int> exponents(Random& random, std::size_t n) {
   return values;
 }
 
+void make_integer(Random& random, Layer& layer) {
+  layer.kind = 3;
+  layer.weight_type = 1;
+  layer.scales = row_float | (uniform(random, 0, 3) == 0 ? columns : 0U);
+  layer.input_scale = 1.0F + static_cast<float>(uniform(random, 0, 1 << 20)) * 0x1p-20F;
+  layer.input_scale = std::ldexp(layer.input_scale, uniform(random, -3, 8));
+  const int zero = uniform(random, -100, 355);
+  layer.input_zero = static_cast<unsigned>(std::clamp(zero, 0, 255));
+  for (float& w : layer.weights) w = static_cast<float>(uniform(random, -127, 127));
+  const int reach = uniform(random, 0, 2) == 0 ? 0x7FFFFFFF - 32385 * static_cast<int>(layer.inputs) : 1 << 20;
+  layer.row_scale.clear();
+  layer.column_exponents.clear();
+  for (std::size_t j = 0; j < layer.outputs; ++j) {
+    layer.integer_bias.push_back(uniform(random, -(reach / 2), reach / 2) * (reach > 1 << 20 ? 2 : 1));
+    layer.row_scale.push_back(std::ldexp(1.0F, uniform(random, -18, -6)) * 1.1F);
+  }
+  for (std::size_t k = 0; k < layer.inputs; ++k) layer.column_exponents.push_back(uniform(random, -6, 6));
+}
+
 }  // namespace
 
 Floats random_floats(Random& random, std::size_t n, bool wild) {
@@ -63,6 +82,7 @@ Layer random_layer(Random& random, std::size_t inputs, std::size_t outputs, bool
     for (std::size_t i = 0; i < inputs * outputs; ++i) layer.kept.push_back(uniform(random, 0, 99) < density);
   }
   make_canonical(layer);
+  if (uniform(random, 0, 3) == 0) make_integer(random, layer);
   return layer;
 }
 

@@ -40,6 +40,19 @@ float row_sum(const Layer& layer, const Floats& x, std::size_t j, float start) {
   return s[0];
 }
 
+float integer_row(const Layer& layer, const Floats& x, std::size_t j) {
+  const auto zero = static_cast<float>(layer.input_zero);
+  std::int64_t sum = layer.integer_bias[j];
+  for (std::size_t k = 0; k < layer.inputs; ++k) {
+    float v = x[k] * layer.input_scale;
+    v = v > -zero ? v : -zero;
+    v = v < 255.0F - zero ? v : 255.0F - zero;
+    const auto q = static_cast<std::int64_t>(std::nearbyint(v)) + layer.input_zero;
+    sum += static_cast<std::int64_t>(layer.weights[j * layer.inputs + k]) * q;
+  }
+  return static_cast<float>(sum) * layer.row_scale[j];
+}
+
 Floats run_layer(const Layer& layer, Floats x) {
   const unsigned row = layer.scales & 3U;
   const unsigned bias = layer.scales & 24U;
@@ -48,6 +61,10 @@ Floats run_layer(const Layer& layer, Floats x) {
   }
   Floats result(layer.outputs);
   for (std::size_t j = 0; j < layer.outputs; ++j) {
+    if (layer.kind == 3) {
+      result[j] = activate(layer.activation, layer.alpha, integer_row(layer, x, j));
+      continue;
+    }
     const bool inside = bias == bias_integer || (bias == bias_float && row == row_none);
     float y = row_sum(layer, x, j, inside ? layer.bias[j] : 0.0F);
     if (row != row_none) {

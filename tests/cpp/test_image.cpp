@@ -2,89 +2,25 @@
 // or the runtime leave its buffers (meant to run under the address sanitizer too).
 #include <rlcompress/model.hpp>
 
-#include <cstdlib>
-#include <memory>
 #include <string>
 
 #include "check.hpp"
+#include "malformed.hpp"
 #include "network.hpp"
 
 namespace {
 
-using rlcompress::Fault;
 using rlcompress::Model;
 using rlcompress::Status;
 using test::Bytes;
-
-struct Free {
-  void operator()(std::uint8_t* p) const { std::free(p); }
-};
-
-// Exactly as long as the image, so that a sanitizer sees any byte read too far.
-std::unique_ptr<std::uint8_t, Free> exact_copy(const Bytes& image) {
-  std::unique_ptr<std::uint8_t, Free> copy(
-      static_cast<std::uint8_t*>(std::malloc(image.size() + (image.empty() ? 1 : 0))));
-  if (!image.empty()) std::memcpy(copy.get(), image.data(), image.size());
-  return copy;
-}
-
-Fault fault_of(const Bytes& image) {
-  const auto copy = exact_copy(image);
-  Fault fault;
-  const auto model = Model::from_bytes({copy.get(), image.size()}, &fault);
-  CHECK(static_cast<bool>(model) == (fault.status == Status::ok) && model.status() == fault.status);
-  if (model) {
-    Bytes workspace(model->workspace_bytes());
-    test::Floats x(model->input_size(), 0.5F);
-    test::Floats y(model->action_size());
-    CHECK(model->run(x, y, workspace) == Status::ok);
-    const Status status = model->self_test(workspace);
-    CHECK(status == Status::ok || status == Status::golden_mismatch);
-  }
-  return fault;
-}
-
-void expect(Bytes image, Status status, const char* field, std::size_t offset, bool checksum = true) {
-  if (checksum) test::put_checksum(image);
-  const Fault fault = fault_of(image);
-  CHECK_THAT(fault.status == status && std::string(fault.field) == field && fault.offset == offset,
-             "wanted %s %s at %zu, got %s %s at %zu (expected %s, found %s)", rlcompress::name(status), field, offset,
-             rlcompress::name(fault.status), fault.field, fault.offset, fault.expected, fault.found);
-}
-
-Bytes with(Bytes image, std::size_t at, std::uint64_t value, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) image[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
-  return image;
-}
-
-constexpr std::uint32_t nan_bits = 0x7FC00000, infinity_bits = 0x7F800000, minus_zero = 0x80000000;
-
-// 3 -> 5 -> 2; the first layer int4 with everything, the second sparse float32.
-test::Network sample() {
-  test::Random random(7);
-  test::Network network = test::random_network(random, {3, 5, 2}, false);
-  network.range = network.normalise = true;
-  network.head = 2;
-  network.high = {2.0F, 2.0F};
-  test::Layer& first = network.layers[0];
-  first.kind = 1;
-  first.activation = 7;
-  first.alpha = 0.25F;
-  first.weight_type = 2;
-  first.scales = test::row_many | test::columns | test::bias_float;
-  first.row_exponents.assign(5, -3);
-  first.column_exponents.assign(3, 2);
-  first.weights.assign(15, 3.0F);
-  test::Layer& second = network.layers[1];
-  second.kind = 2;
-  second.activation = 4;
-  second.alpha = 1.0F;
-  second.weight_type = 0;
-  second.scales = test::bias_float;
-  second.weights.assign(10, 0.5F);
-  second.kept = {true, false, true, true, false, false, true, false, false, true};
-  return network;
-}
+using test::check_lengths;
+using test::check_mutations;
+using test::expect;
+using test::infinity_bits;
+using test::minus_zero;
+using test::nan_bits;
+using test::sample;
+using test::with;
 
 // Offsets in the image of sample().
 enum : std::size_t {
@@ -154,7 +90,8 @@ void check_rules(const Bytes& good) {
   expect(with(good, head_scale, infinity_bits, 4), Status::bad_value, "scale", head_scale);
   expect(with(good, head_offset, nan_bits, 4), Status::bad_value, "offset", head_offset);
   expect(with(good, layer0, 0, 1), Status::unknown_value, "kind", layer0);
-  expect(with(good, layer0, 3, 1), Status::unknown_value, "kind", layer0);
+  expect(with(good, layer0, 4, 1), Status::unknown_value, "kind", layer0);
+  expect(with(good, layer0, 3, 1), Status::bad_value, "weight_type", layer0 + 2);
   expect(with(good, layer0 + 1, 8, 1), Status::unknown_value, "activation", layer0 + 1);
   expect(with(good, layer0 + 2, 3, 1), Status::unknown_value, "weight_type", layer0 + 2);
   expect(with(good, layer0 + 3, 0x20, 1), Status::unknown_value, "scales", layer0 + 3);
@@ -265,44 +202,6 @@ void check_selection() {
   network.normalise = false;
   network.layers[0].scales &= ~static_cast<unsigned>(test::columns);
   expect(test::image_of(network), Status::ok, "", 0);
-}
-
-void check_lengths(const Bytes& good) {
-  for (std::size_t n = 0; n < good.size(); ++n) {
-    Bytes image(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n));
-    CHECK_THAT(fault_of(image).status != Status::ok, "%zu bytes", n);
-    if (n < 16) continue;
-    image = with(image, 8, n, 4);
-    test::put_checksum(image);
-    CHECK_THAT(fault_of(image).status != Status::ok, "%zu bytes, claimed", n);
-  }
-  Bytes longer = good;
-  longer.insert(longer.end(), 4, 0);
-  expect(longer, Status::trailing_bytes, "total_length", 8);
-  expect(with(longer, 8, longer.size(), 4), Status::trailing_bytes, "total_length", good.size());
-}
-
-void check_mutations(const Bytes& good) {
-  for (std::size_t at = 0; at < good.size(); ++at) {
-    if (at >= 12 && at < 16) continue;
-    for (unsigned value = 0; value < 256; ++value) {
-      Bytes image = with(good, at, value, 1);
-      test::put_checksum(image);
-      fault_of(image);
-    }
-  }
-  test::Random random(3);
-  for (int i = 0; i < 20000; ++i) {
-    Bytes image = good;
-    for (int changes = 0; changes < 4; ++changes) {
-      const std::size_t at = 16 + random() % (image.size() - 20);
-      const auto value = random();
-      const auto shift = random() % 32;
-      image = with(image, at, value >> shift, 1 + random() % 4);
-    }
-    test::put_checksum(image);
-    fault_of(image);
-  }
 }
 
 void check_arguments(const Bytes& good) {

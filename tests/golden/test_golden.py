@@ -12,7 +12,7 @@ import pytest
 
 from rlcompress import artifact
 from rlcompress.contract import Argmax, Clip, Contract, Normalisation, squash_to
-from rlcompress.layers import ACTIVATIONS, Dense, QuantizedDense
+from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, QuantizedDense
 from rlcompress.layers.activation import DEFAULT_ALPHA
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
@@ -59,6 +59,15 @@ def networks() -> dict[str, Network]:
     clip = Contract((7, 5, 2), Clip(-bound, bound, np.ones(4), np.zeros(4)))
     chain = [Dense(_wave(5, 5), _wave(5), name, DEFAULT_ALPHA.get(name, 0.0)) for name in ACTIVATIONS]
     wide = (Dense(_wave(130, 6), _wave(130), "silu"), Dense(_wave(3, 130) / 8, np.zeros(3)))
+    integers = (
+        IntegerDense(
+            np.rint(_wave(70, 63) * 127), np.rint(_wave(70) * 99999), 100.5, 127, np.abs(_wave(70)) / 1e4 + 1e-5
+        ),
+        IntegerDense(np.rint(_wave(18, 70) * 99), np.rint(_wave(18) * 77), 20.25, 0, np.full(18, 1e-4), "tanh"),
+        IntegerDense(
+            np.rint(_wave(3, 18) * 127), [7, 8, 9], 127.5, 128, [1e-3, 2e-3, 3e-3], "elu", 1.0, np.arange(18) % 3
+        ),
+    )
     return {
         "v1_balance": balance,
         "v1_int4": Network((tiny,), Contract((8,), Argmax(1))),
@@ -66,6 +75,7 @@ def networks() -> dict[str, Network]:
         "v1_sparse": Network(sparse, clip),
         "v1_activations": Network(tuple(chain)),
         "v1_wide": Network(wide),
+        "v1_integer": Network(integers, Contract((63,), Argmax(-1))),
         "v1_selected": Network((tiny,), selected),
     }
 

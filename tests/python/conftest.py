@@ -11,7 +11,7 @@ import pytest
 
 from rlcompress import kernels
 from rlcompress.contract import Argmax, Contract, Normalisation, squash_to
-from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
 
 AGENTS = Path(os.environ.get("RLCOMPRESS_AGENTS", Path(__file__).parents[2].parent / "shared" / "agents"))
@@ -87,3 +87,20 @@ def sparse_network() -> Network:
         mask=rng.random((6, 20)) < 0.15,
     )
     return Network((layer,))
+
+
+@pytest.fixture
+def integer_network() -> Network:
+    """Two integer layers, the first with column exponents and weights in groups that are not full."""
+    rng = np.random.default_rng(7)
+    first = IntegerDense(
+        rng.integers(-127, 128, (5, 6), np.int8),
+        rng.integers(-(1 << 20), 1 << 20, 5),
+        40.0,
+        128,
+        rng.uniform(1e-5, 1e-4, 5).astype(np.float32),
+        "relu",
+        column_exponent=rng.integers(-3, 4, 6, np.int8),
+    )
+    last = IntegerDense(rng.integers(-127, 128, (2, 5), np.int8), [5, -6], 30.0, 0, np.full(2, 1e-3, np.float32))
+    return Network((first, last), Contract((6,), Argmax()))

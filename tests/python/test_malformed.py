@@ -22,6 +22,7 @@ from small_files import (
     discrete,
     f32,
     full_contract,
+    integers,
     leaky,
     nibbles,
     noted,
@@ -62,7 +63,7 @@ def patched(image: bytes, offset: int, data: bytes) -> bytes:
     return bytes(changed)
 
 
-@pytest.fixture(params=["tiny_policy", "squashed_network", "sparse_network", "selecting_network"])
+@pytest.fixture(params=["tiny_policy", "squashed_network", "sparse_network", "selecting_network", "integer_network"])
 def image(request: pytest.FixtureRequest) -> bytes:
     return artifact.encode(request.getfixturevalue(request.param), golden=2)
 
@@ -172,7 +173,8 @@ RULES = [
     (full_contract, 112, NAN, "scale"),
     (full_contract, 116, INF, "offset"),
     (leaky, 40, u8(0), "kind"),
-    (leaky, 40, u8(3), "kind"),
+    (leaky, 40, u8(4), "kind"),
+    (leaky, 40, u8(3), "weight_type"),
     (leaky, 40, u8(2), ""),
     (leaky, 41, u8(8), "activation"),
     (leaky, 41, u8(0), ""),
@@ -233,6 +235,25 @@ RULES = [
     (nibbles, 51, u8(0x18), ""),
     (nibbles, 56, u8(0x81), "weight"),
     (nibbles, 57, u8(1), "padding"),
+    (integers, 42, u8(2), "weight_type"),
+    (integers, 43, u8(0), "scales"),
+    (integers, 43, u8(2 | 4), "scales"),
+    (integers, 43, u8(1 | 8), "scales"),
+    (integers, 43, u8(1 | 16), "scales"),
+    (integers, 43, u8(1), ""),
+    (integers, 48, f32(0), "input scale"),
+    (integers, 48, NAN, "input scale"),
+    (integers, 48, INF, "input scale"),
+    (integers, 52, u32(256), "input zero"),
+    (integers, 56, f32(0), "row scale"),
+    (integers, 60, MINUS_ZERO, "row scale"),
+    (integers, 64, u8(121), "column"),
+    (integers, 69, u8(1), "padding"),
+    (integers, 72, u32((1 << 31) - 5 * 32_385), "bias"),
+    (integers, 76, u32(1 << 31), "bias"),
+    (integers, 80, u8(0x80), "weight"),
+    (integers, 89, u8(1), "weight"),
+    (integers, 95, u8(0xFF), "weight"),
     (odd_nibbles, 49, u8(0x13), ""),
     (odd_nibbles, 50, u8(1), "padding"),
     (odd_nibbles, 51, u8(0x80), "padding"),
@@ -254,7 +275,7 @@ def test_checksum_is_checked() -> None:
     assert (error.field, error.offset) == ("checksum", 12)
 
 
-@pytest.mark.parametrize("build", [leaky, sparse, nibbles, full_contract], ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [leaky, sparse, nibbles, integers, full_contract], ids=lambda build: build.__name__)
 def test_hostile_sizes_allocate_nothing(build: Any) -> None:
     valid = build()
     large = [u32(0xFFFFFFFF), u32(1 << 20), u32(0x7FFFFFFF)]

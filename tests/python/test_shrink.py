@@ -9,7 +9,7 @@ import random_networks
 from rlcompress import artifact
 from rlcompress.contract import Contract, Normalisation
 from rlcompress.errors import InvalidValueError
-from rlcompress.layers import Dense, QuantizedDense
+from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
 from rlcompress.quantise import grid_for, quantise_grid
 from rlcompress.runtime import Runtime
@@ -78,6 +78,17 @@ def test_integer_bias_is_rounded_in_its_own_steps() -> None:
     assert first.bias.tolist() == [2 + round(3 * 2 * 0.6)]
     full = drop_inputs(Network((layer,)), [0], np.array([-9.0, 0.0])).layers[0]
     assert full.bias.tolist() == [-7]
+
+
+@pytest.mark.parametrize("column", [None, [0, 1, -1, 2, 0]])
+def test_dropping_inputs_of_an_integer_layer_is_exact(column: Any) -> None:
+    rng = np.random.default_rng(3)
+    integers = rng.integers(-127, 128, (3, 5))
+    layer = IntegerDense(integers, [1, -2, 3], 16.0, 100, [0.01, 0.02, 0.03], column_exponent=column)
+    rows = rng.standard_normal((20, 5)).astype(np.float32)
+    rows[:, 1], rows[:, 3] = 2.0, -300.0  # clipped alike
+    smaller = drop_inputs(Network((layer,)), [1, 3], rows.mean(0))
+    assert np.array_equal(Runtime(smaller)(rows), Runtime(Network((layer,)))(rows))
 
 
 def test_random_networks_lose_inputs_one_after_the_other() -> None:

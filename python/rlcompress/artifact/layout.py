@@ -29,7 +29,7 @@ CHECKSUM_OFFSET = 12
 HEADS = (Raw, Argmax, Clip, Squash)
 HAS_RANGE, HAS_NORMALISATION, HAS_SELECTION, ALIGNED_LAYERS = 1, 2, 4, 8
 WIDE_BYTES, WIDE_ALIGNMENT = 4096, 64
-DENSE, SPARSE = 1, 2
+DENSE, SPARSE, INTEGER = 1, 2, 3
 WEIGHT_BITS = (32, 8, 4)
 ROW_NONE, ROW_FLOAT, ROW_ONE_EXPONENT, ROW_EXPONENTS = 0, 1, 2, 3
 COLUMN_EXPONENTS = 4
@@ -91,6 +91,26 @@ def output_major(inputs: int, outputs: int) -> bool:
 def has_wide_weights(bits: int, count: int, sparse: bool) -> bool:
     """Whether `count` weights are aligned to `WIDE_ALIGNMENT`."""
     return bits == 32 and not sparse and 4 * count >= WIDE_BYTES
+
+
+def group_shape(inputs: int, outputs: int) -> tuple[int, int]:
+    """Inputs and outputs of an integer record's weights with the zeros that fill groups and cache lines."""
+    return inputs + padding(inputs), outputs + (padding(outputs, 16) if outputs >= 64 else 0)
+
+
+def pack_groups(weight: Int8Array) -> Int8Array:
+    """(outputs, inputs) weights of an integer record as stored: groups of 4 inputs, filled with zeros."""
+    outputs, inputs = weight.shape
+    columns, rows = group_shape(inputs, outputs)
+    padded = np.zeros((rows, columns), np.int8)
+    padded[:outputs, :inputs] = weight
+    return np.ascontiguousarray(padded.reshape(rows, -1, 4).transpose(1, 0, 2)).reshape(-1)
+
+
+def unpack_groups(values: Int8Array, inputs: int, outputs: int) -> Int8Array:
+    """The (outputs, inputs) weights of `pack_groups`."""
+    columns, rows = group_shape(inputs, outputs)
+    return values.reshape(-1, rows, 4).transpose(1, 0, 2).reshape(rows, columns)[:outputs, :inputs]
 
 
 def index_type(inputs: int) -> np.dtype[Any]:

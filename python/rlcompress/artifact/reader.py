@@ -16,7 +16,7 @@ from rlcompress.artifact.layout import HEADER, RECORD, Parts, padding
 from rlcompress.contract import Argmax, Clip, Contract, Head, Normalisation, Raw, Squash
 from rlcompress.errors import FormatError, UnsupportedError
 from rlcompress.kernels import verify
-from rlcompress.layers import ACTIVATIONS, Dense, Layer, QuantizedDense
+from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, Layer, QuantizedDense
 from rlcompress.layers.activation import ALPHA_RANGE
 from rlcompress.network import Network
 
@@ -37,11 +37,15 @@ def decode(image: bytes) -> Network:
     verify(image)
     cursor = _Cursor(image)
     contract = _contract(cursor)
-    layers, inputs = [], contract.network_inputs
+    layers: list[Layer] = []
+    inputs = contract.network_inputs
     if cursor.flags & layout.ALIGNED_LAYERS:
         cursor.offset += padding(cursor.offset, layout.WIDE_ALIGNMENT)
     for _ in range(cursor.layer_count):
-        layers.append(_layer(_parts(cursor, inputs)))
+        if cursor.image[cursor.offset] == layout.INTEGER:
+            layers.append(_integer_layer(cursor, inputs))
+        else:
+            layers.append(_layer(_parts(cursor, inputs)))
         inputs = layers[-1].out_features
     return Network(tuple(layers), contract, decode_metadata(image))
 
@@ -130,6 +134,20 @@ def _head(cursor: _Cursor) -> Head:
         return Argmax(*cursor.unpack("<i"))
     low, high, scale, offset = (cursor.floats(cursor.output_size) for _ in range(4))
     return (Clip if kind is Clip else Squash)(low=low, high=high, scale=scale, offset=offset)
+
+
+def _integer_layer(cursor: _Cursor, inputs: int) -> IntegerDense:
+    _, activation, _, scales, outputs = cursor.unpack(RECORD.format)
+    name = ACTIVATIONS[activation]
+    alpha = cursor.unpack("<f")[0] if name in ALPHA_RANGE else 0.0
+    input_scale, input_zero = cursor.unpack("<fI")
+    row = cursor.floats(outputs)
+    column = cursor.array("i1", inputs) if scales & layout.COLUMN_EXPONENTS else None
+    bias = cursor.array("<i4", outputs, 4)
+    count = math.prod(layout.group_shape(inputs, outputs))
+    groups = cursor.array("i1", count, layout.WIDE_ALIGNMENT if count >= layout.WIDE_BYTES else 1)
+    weight = layout.unpack_groups(groups, inputs, outputs)
+    return IntegerDense(weight, bias, input_scale, input_zero, row, name, alpha, column)
 
 
 def _parts(cursor: _Cursor, inputs: int) -> Parts:

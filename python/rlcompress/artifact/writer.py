@@ -14,11 +14,11 @@ import numpy.typing as npt
 from rlcompress.artifact import layout
 from rlcompress.artifact.golden import golden_inputs
 from rlcompress.artifact.layout import HEADER, RECORD, Parts, padding
-from rlcompress.artifact.reader import decode_contract
+from rlcompress.artifact.reader import decode, decode_contract
 from rlcompress.contract import Argmax, Contract, Raw
-from rlcompress.errors import InvalidValueError
+from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.kernels import Model
-from rlcompress.layers import ACTIVATIONS, Dense, Layer, QuantizedDense
+from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, Layer, QuantizedDense
 from rlcompress.layers.activation import ALPHA_RANGE
 from rlcompress.network import Network
 
@@ -55,7 +55,9 @@ def encode(network: Network, golden: int = 8, metadata: bool = True) -> bytes:
 
 def weights_bytes(network: Network) -> int:
     """Bytes that an `.rlc` file spends on weights, biases, scales, indices and the selection."""
-    return len(layout.pack_selection(network.contract)) + sum(_chosen_record(layer).stored for layer in network.layers)
+    return len(layout.pack_selection(network.contract)) + sum(
+        _chosen_record(layer, 0).stored for layer in network.layers
+    )
 
 
 def without_head(image: bytes) -> bytes:
@@ -180,6 +182,11 @@ def _has_text_keys(value: Any) -> bool:
     return all(map(_has_text_keys, value)) if isinstance(value, (list, tuple)) else True
 
 
+def record_bytes(layer: Layer) -> bytes:
+    """The record of one layer, padded, as the first of a file has it."""
+    return bytes(_chosen_record(layer).data)
+
+
 class _Record:
     """A growing record that knows how many of its bytes are weights, biases, scales and indices.
 
@@ -212,6 +219,8 @@ class _Record:
 
 
 def _chosen_record(layer: Layer, start: int = 0) -> _Record:
+    if isinstance(layer, IntegerDense):
+        return _integer_record(layer, start)
     parts = _parts(layer)
     dense = _record(parts, None, start)
     if parts.mask is None:
@@ -254,6 +263,24 @@ def _record(parts: Parts, mask: npt.NDArray[np.bool_] | None, start: int) -> _Re
         record.add(counts.tobytes() + np.nonzero(mask)[1].astype(index).tobytes(), index.itemsize)
     _add_weights(record, parts, mask, integer_bias)
     record.data += bytes(padding(len(record.data)))
+    return record
+
+
+def _integer_record(layer: IntegerDense, start: int) -> _Record:
+    scales = layout.ROW_FLOAT | (0 if layer.column_exponent is None else layout.COLUMN_EXPONENTS)
+    codes = (layout.INTEGER, ACTIVATIONS.index(layer.activation), layout.WEIGHT_BITS.index(8), scales)
+    head = RECORD.pack(*codes, layer.out_features)
+    if layer.activation in ALPHA_RANGE:
+        head += struct.pack("<f", layer.alpha)
+    record = _Record(head, start)
+    record.add(struct.pack("<fI", layer.input_scale, layer.input_zero) + _floats(layer.row_scale))
+    if layer.column_exponent is not None:
+        record.add(layer.column_exponent.tobytes())
+    record.add(layer.bias.astype("<i4").tobytes(), 4)
+    groups = layout.pack_groups(layer.weight)
+    add = record.add_wide if groups.size >= layout.WIDE_BYTES else record.add
+    add(groups.tobytes())
+    record.stored -= groups.size - layer.weight.size
     return record
 
 

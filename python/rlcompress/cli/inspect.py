@@ -13,7 +13,7 @@ import click
 from rlcompress.cli.exits import FAILED, OK
 from rlcompress.contract import Argmax, Contract
 from rlcompress.errors import FormatError, RlcompressError
-from rlcompress.layers import Layer, QuantizedDense
+from rlcompress.layers import IntegerDense, Layer, QuantizedDense
 from rlcompress.network import Network
 
 
@@ -85,6 +85,8 @@ def _layer(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, QuantizedDense):
         scales = ("row_scale", "row_exponent", "column_exponent")
         found.update(bits=layer.bits, scales=[name for name in scales if getattr(layer, name) is not None])
+    elif isinstance(layer, IntegerDense):
+        found.update(bits=layer.bits, input_scale=layer.input_scale, input_zero=layer.input_zero)
     else:
         found.update(bits=32, density=layer.kept_weights / max(1, layer.weight.size))
     found["parameters"] = layer.parameter_count

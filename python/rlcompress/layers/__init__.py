@@ -6,9 +6,12 @@ from typing import Union
 
 from rlcompress.layers.activation import ACTIVATIONS, Activation
 from rlcompress.layers.dense import Dense
+from rlcompress.layers.integer_dense import IntegerDense
 from rlcompress.layers.quantized_dense import QuantizedDense
 
-Layer = Union[Dense, QuantizedDense]
-LAYERS: dict[str, type[Dense] | type[QuantizedDense]] = {layer.kind: layer for layer in (Dense, QuantizedDense)}
+Layer = Union[Dense, QuantizedDense, IntegerDense]
+LAYERS: dict[str, type[Dense] | type[QuantizedDense] | type[IntegerDense]] = {
+    layer.kind: layer for layer in (Dense, QuantizedDense, IntegerDense)
+}
 
-__all__ = ["ACTIVATIONS", "LAYERS", "Activation", "Dense", "Layer", "QuantizedDense"]
+__all__ = ["ACTIVATIONS", "LAYERS", "Activation", "Dense", "IntegerDense", "Layer", "QuantizedDense"]

@@ -74,9 +74,11 @@ class QuantizedDense:
             object.__setattr__(self, "row_scale", scale)
         if self.row_exponent is not None:
             size = 1 if np.size(self.row_exponent) == 1 else rows
-            object.__setattr__(self, "row_exponent", _exponents(self.row_exponent, size, "row_exponent"))
+            object.__setattr__(self, "row_exponent", frozen_exponents(self.row_exponent, size, "row_exponent"))
         if self.column_exponent is not None:
-            object.__setattr__(self, "column_exponent", _exponents(self.column_exponent, columns, "column_exponent"))
+            object.__setattr__(
+                self, "column_exponent", frozen_exponents(self.column_exponent, columns, "column_exponent")
+            )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, QuantizedDense):
@@ -128,7 +130,8 @@ class QuantizedDense:
         return Dense(weight, np.asarray(bias, np.float32), self.activation, self.alpha, self.mask)
 
 
-def _exponents(value: object, size: int, name: str) -> Int8Array:
+def frozen_exponents(value: object, size: int, name: str) -> Int8Array:
+    """Exponents of powers of two that the format holds, as a read-only (size,) array."""
     array = frozen(value, np.int8, (size,), name)
     if np.abs(array.astype(int)).max() > EXPONENT_LIMIT:
         raise InvalidValueError(f"{name}: values within +-{EXPONENT_LIMIT} expected, found {array.tolist()}")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from rlcompress.engine.result import Candidate, Result
-from rlcompress.layers import QuantizedDense
 from rlcompress.reporting.rows import compression_ratio
 
 SCHEMA = 1
@@ -56,7 +55,7 @@ def candidate_object(candidate: Candidate) -> dict[str, Any]:
         "weights_bytes": candidate.weights_bytes,
         "macs": candidate.macs,
         "widths": list(network.widths),
-        "bits": [layer.bits if isinstance(layer, QuantizedDense) else 32 for layer in network.layers],
+        "bits": [getattr(layer, "bits", 32) for layer in network.layers],
         "latency_us": candidate.latency_us,
         "torch_latency_us": candidate.torch_latency_us,
         "score": {

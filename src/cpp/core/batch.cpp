@@ -67,6 +67,13 @@ void Model::run_chunk(const KernelTable& kernels, std::size_t n, const float* ob
       x = buffers[i % 2];
       x_stride = strides[i % 2];
     }
+    if (wants_bytes(layer)) {
+      for (std::size_t r = 0; r < n; ++r) {
+        make_bytes(layer, kernels, x + r * x_stride, buffers[i % 2] + r * strides[i % 2]);
+      }
+      x = buffers[i % 2];
+      x_stride = strides[i % 2];
+    }
     const std::size_t to = (i + 1) % 2;
     run_layer_rows(layer, kernels, {x, x_stride, buffers[to], strides[to], n, scratch, scratch_floats});
     x = buffers[to];

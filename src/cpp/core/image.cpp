@@ -33,6 +33,7 @@ class ImageDecoder {
   bool scales(detail::Layer& layer) noexcept;
   bool golden() noexcept;
   bool end() noexcept;
+  void join_integer_layers() noexcept;
   void plan_buffers() noexcept;
 
   View<const std::uint8_t> image_;
@@ -193,6 +194,7 @@ bool ImageDecoder::layers() noexcept {
     return reader_.refuse_number(Status::bad_value, "contract_flags", flags_at, wide ? "bit 3 set" : "bit 3 clear",
                                  contract_flags_);
   }
+  join_integer_layers();
   plan_buffers();
   return true;
 }
@@ -219,7 +221,9 @@ bool ImageDecoder::layer(std::uint32_t index, std::uint32_t inputs) noexcept {
   case code: decoded = decode_##name(reader_, layer); break;
 #include "layers/layers.def"
 #undef RLCOMPRESS_LAYER
-    default: return reader_.refuse_number(Status::unknown_value, "kind", at, "1 dense or 2 sparse dense", layer.kind);
+    default:
+      return reader_.refuse_number(Status::unknown_value, "kind", at, "1 dense, 2 sparse dense or 3 integer dense",
+                                   layer.kind);
   }
   if (!decoded || !reader_.align(4)) return false;
   model_.weights_bytes_ += static_cast<std::size_t>(stored_bytes(layer));
@@ -239,16 +243,34 @@ bool ImageDecoder::scales(detail::Layer& layer) noexcept {
   return true;
 }
 
+// Between integer layers the values travel as bytes; column exponents need floats.
+void ImageDecoder::join_integer_layers() noexcept {
+  for (std::uint32_t i = 0; i + 1U < model_.layer_count_; ++i) {
+    detail::Layer& layer = model_.layers_[i];
+    detail::Layer& next = model_.layers_[i + 1];
+    if (!(layer.input_scale > 0.0F && next.input_scale > 0.0F) || has_columns(next)) continue;
+    layer.next_scale = next.input_scale;
+    layer.next_zero = next.input_zero;
+    next.takes_bytes = true;
+  }
+}
+
 void ImageDecoder::plan_buffers() noexcept {
+  const auto hold = [this](std::uint32_t position, std::size_t count) {
+    std::size_t& floats = position % 2 == 0 ? model_.even_floats_ : model_.odd_floats_;
+    if (count > floats) floats = count;
+  };
   const detail::Contract& contract = model_.contract_;
   if (contract.mean != nullptr) {
-    model_.even_floats_ = model_.input_size_;
+    hold(0, model_.input_size_);
   } else if (contract.selection != nullptr || has_columns(model_.layers_[0])) {
-    model_.even_floats_ = network_inputs_;
+    hold(0, network_inputs_);
   }
   for (std::uint32_t i = 0; i < model_.layer_count_; ++i) {
-    std::size_t& floats = i % 2 == 0 ? model_.odd_floats_ : model_.even_floats_;
-    if (model_.layers_[i].outputs > floats) floats = model_.layers_[i].outputs;
+    const detail::Layer& layer = model_.layers_[i];
+    const bool integer = layer.input_scale > 0.0F;  // its kernels write whole vectors
+    hold(i + 1, integer ? (std::size_t{layer.outputs} + 15) / 16 * 16 : layer.outputs);
+    if (wants_bytes(layer)) hold(i, (std::size_t{layer.inputs} + 15) / 16 * 4);
   }
   while (model_.chain_ < model_.layer_count_ && is_chained(model_.layers_[model_.chain_])) ++model_.chain_;
   model_.even_floats_ = row_floats(model_.even_floats_);

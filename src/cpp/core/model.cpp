@@ -26,6 +26,10 @@ void Model::run_one(const KernelTable& kernels, const float* observation, float*
       kernels.scale_columns(x, reinterpret_cast<const std::int8_t*>(layer.columns), scaled, layer.inputs);
       x = scaled;
     }
+    if (wants_bytes(layer)) {
+      make_bytes(layer, kernels, x, buffers[i % 2]);
+      x = buffers[i % 2];
+    }
     float* y = buffers[(i + 1) % 2];
     run_layer(layer, kernels, x, y);
     x = y;

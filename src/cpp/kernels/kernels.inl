@@ -5,6 +5,7 @@
 #include "kernels/dense_rows.inl"
 #include "kernels/dense.inl"
 #include "kernels/dense_batch.inl"
+#include "kernels/integer_dense.inl"
 #include "kernels/sparse.inl"
 #include "kernels/scale.inl"
 #include "kernels/contract.inl"

@@ -87,6 +87,26 @@ struct SparseCall {
   std::size_t outputs;
 };
 
+// How a layer of integers reads its inputs: rne(x * scale) + zero, kept within 0..255.
+struct InputSteps {
+  float scale;
+  std::int32_t zero;  // 0..255
+};
+
+struct IntegerDenseCall {
+  const std::int8_t* weights;  // w[(k / 4) * 4 * stride + 4 * j + k % 4], zeros from `inputs` to a multiple of 4
+  const std::uint8_t* x;       // inputs, readable up to a multiple of 4
+  const std::int32_t* bias;    // outputs
+  const float* scale;          // outputs
+  float* y;                    // outputs, unless q is given; writeable up to a multiple of 16
+  std::uint8_t* q;             // outputs on the grid `next`, or null; writeable up to a multiple of 16
+  InputSteps next;
+  std::size_t inputs;
+  std::size_t outputs;
+  std::size_t stride;  // outputs, or a little more where rows are kept on cache lines
+  bool relu;
+};
+
 struct RowScaleCall {
   float* y;  // outputs, in place
   std::size_t outputs;
@@ -138,10 +158,13 @@ struct MaskCount {
 struct KernelTable {
   const char* name;
   bool (*available)() noexcept;
-  void (*dense[3])(const DenseCall&) noexcept;             // by WeightType
+  void (*dense[3])(const DenseCall&) noexcept;  // by WeightType
   void (*dense_chain)(const DenseChainCall&) noexcept;
   void (*dense_batch[3])(const DenseBatchCall&) noexcept;  // by WeightType
   void (*sparse[3])(const SparseCall&) noexcept;           // by WeightType
+  void (*integer_dense)(const IntegerDenseCall&) noexcept;
+  // q may be x; it is written up to a multiple of 16.
+  void (*quantise)(const float* x, const InputSteps&, std::uint8_t* q, std::size_t n) noexcept;
   void (*activate)(Activation, float alpha, float* y, std::size_t n) noexcept;
   void (*exp)(float* y, std::size_t n) noexcept;
   void (*scale_columns)(const float* x, const std::int8_t* exponents, float* y, std::size_t n) noexcept;

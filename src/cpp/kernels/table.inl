@@ -7,6 +7,8 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       dense_chain_f32,
       {dense_batch_f32, dense_batch_i8, dense_batch_i4},
       {sparse_f32, sparse_i8, sparse_i4},
+      integer_dense_u8,
+      quantise_f32,
       activate_f32,
       exp_f32,
       scale_columns_f32,

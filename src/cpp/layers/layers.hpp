@@ -41,4 +41,9 @@ void run_layer_rows(const detail::Layer& layer, const KernelTable& kernels, cons
 // Floats of scratch with which run_layer_rows is fastest.
 std::size_t scratch_floats(const detail::Layer& layer) noexcept;
 
+// Whether run_integer_dense wants its inputs as bytes that nobody has made yet, and makes them: `inputs` bytes, up to a
+// multiple of 16, at q, which may be x.
+inline bool wants_bytes(const detail::Layer& layer) noexcept { return layer.input_scale > 0.0F && !layer.takes_bytes; }
+void make_bytes(const detail::Layer& layer, const KernelTable& kernels, const float* x, float* q) noexcept;
+
 }  // namespace rlcompress

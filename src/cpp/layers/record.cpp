@@ -97,6 +97,7 @@ std::uint64_t stored_bytes(const detail::Layer& layer) noexcept {
   }
   if (has_columns(layer)) bytes += layer.inputs;
   if (bias_form(layer) == BiasForm::float32) bytes += std::uint64_t{layer.outputs} * sizeof(float);
+  if (layer.input_scale > 0.0F) bytes += 8 + std::uint64_t{layer.outputs} * sizeof(std::int32_t);
   if (layer.counts != nullptr) bytes += layer.index_bytes * (layer.outputs + layer.entries);
   return bytes + ((layer.first + layer.entries) * weight_bits[layer.weight_type] + 7) / 8;
 }

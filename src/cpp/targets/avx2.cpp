@@ -99,6 +99,37 @@ struct Lanes {
     const __m256i n = integer(shifted);
     return power(_mm256_sub_epi32(n, _mm256_srai_epi32(n, 1)));
   }
+
+  using Integers = __m256i;
+  static constexpr unsigned integer_sums = 8;
+  static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return _mm256_set1_epi32(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
+    return _mm256_maskload_epi32(static_cast<const int*>(p), first(n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return _mm256_add_epi32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm256_cvtepi32_ps(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return _mm256_cvtps_epi32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_bytes(std::uint8_t* p, Integers n) {
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+  }
+  // x = 2 * half + odd: pairs of products with 7 bits cannot saturate 16 bits (2 * 127 * 127 < 2^15).
+  struct Bytes {
+    __m256i half, odd;
+  };
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return {_mm256_set1_epi32((four >> 1) & 0x7F7F7F7F), _mm256_set1_epi32(four & 0x01010101)};
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, const Bytes& x, Integers w) {
+    const __m256i halves = _mm256_madd_epi16(_mm256_maddubs_epi16(x.half, w), _mm256_set1_epi16(2));
+    const __m256i odds = _mm256_madd_epi16(_mm256_maddubs_epi16(x.odd, w), _mm256_set1_epi16(1));
+    return _mm256_add_epi32(sum, _mm256_add_epi32(halves, odds));
+  }
 };
 
 #include "kernels/kernels.inl"

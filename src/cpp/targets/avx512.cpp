@@ -9,14 +9,24 @@
 
 #include "targets/targets.hpp"
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
-                             apply_to = function)
-#else
+#if !defined(RLCOMPRESS_AVX512_VNNI)
+#define RLCOMPRESS_AVX512_VNNI 0  // targets/avx512vnni.cpp is this file with 1
+#endif
+
+#if !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#if RLCOMPRESS_AVX512_VNNI
+#pragma GCC target("avx512vnni")
+#endif
 #pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12's own intrinsics (bug 105593)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#elif RLCOMPRESS_AVX512_VNNI
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
+                             apply_to = function)
 #endif
 
 namespace rlcompress {
@@ -102,6 +112,49 @@ struct Lanes {
     const __m512i n = integer(shifted);
     return power(_mm512_sub_epi32(n, _mm512_srai_epi32(n, 1)));
   }
+
+  // Not __m512i: GCC 12 copies accumulators whose element type changes at every dot product.
+  using Integers = std::int32_t __attribute__((vector_size(64)));
+  static RLCOMPRESS_ALWAYS_INLINE __m512i raw(Integers n) { return reinterpret_cast<__m512i>(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers integers(__m512i n) { return reinterpret_cast<Integers>(n); }
+  static constexpr unsigned integer_sums = 16;
+  static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return integers(_mm512_set1_epi32(n)); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) { return integers(_mm512_loadu_si512(p)); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
+    return integers(_mm512_maskz_loadu_epi32(first(n), p));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm512_cvtepi32_ps(raw(n)); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return integers(_mm512_cvtps_epi32(x)); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_bytes(std::uint8_t* p, Integers n) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(raw(n)));
+  }
+#if RLCOMPRESS_AVX512_VNNI
+  using Bytes = __m512i;
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return _mm512_set1_epi32(four);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers w) {
+    return integers(_mm512_dpbusd_epi32(raw(sum), x, raw(w)));
+  }
+#else
+  // x = 2 * half + odd: pairs of products with 7 bits cannot saturate 16 bits (2 * 127 * 127 < 2^15).
+  struct Bytes {
+    __m512i half, odd;
+  };
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return {_mm512_set1_epi32((four >> 1) & 0x7F7F7F7F), _mm512_set1_epi32(four & 0x01010101)};
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, const Bytes& x, Integers w) {
+    const __m512i halves = _mm512_madd_epi16(_mm512_maddubs_epi16(x.half, raw(w)), _mm512_set1_epi16(2));
+    const __m512i odds = _mm512_madd_epi16(_mm512_maddubs_epi16(x.odd, raw(w)), _mm512_set1_epi16(1));
+    return sum + integers(_mm512_add_epi32(halves, odds));
+  }
+#endif
 };
 
 #include "kernels/kernels.inl"
@@ -121,12 +174,19 @@ namespace {
 bool available() noexcept {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+#if RLCOMPRESS_AVX512_VNNI
+         __builtin_cpu_supports("avx512vnni") != 0 &&
+#endif
          __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
 }
 
 }  // namespace
 
+#if RLCOMPRESS_AVX512_VNNI
+constexpr KernelTable table_avx512vnni = make_table("avx512vnni", available);
+#else
 constexpr KernelTable table_avx512 = make_table("avx512", available);
+#endif
 
 }  // namespace rlcompress
 

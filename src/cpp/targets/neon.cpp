@@ -97,6 +97,41 @@ struct Lanes {
     const int32x4_t n = integer(shifted);
     return power(vsubq_s32(n, vshrq_n_s32(n, 1)));
   }
+
+  using Integers = int32x4_t;
+  static constexpr unsigned integer_sums = 16;
+  static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return vdupq_n_s32(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
+    return vreinterpretq_s32_u8(vld1q_u8(static_cast<const std::uint8_t*>(p)));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
+    return vreinterpretq_s32_f32(load_first(static_cast<const float*>(p), n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return vaddq_s32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return vcvtq_f32_s32(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return vcvtnq_s32_f32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_bytes(std::uint8_t* p, Integers n) {
+    const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(n));
+    const std::uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(words, words))), 0);
+    std::memcpy(p, &four, sizeof(four));
+  }
+  using Bytes = uint8x16_t;
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::uint32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return vreinterpretq_u8_u32(vdupq_n_u32(four));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers weights) {
+    const int8x16_t w = vreinterpretq_s8_s32(weights);
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+    return vusdotq_s32(sum, x, w);
+#else
+    // One product fits 16 bits (255 * 127 < 2^15).
+    const int16x8_t low = vmulq_s16(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x))), vmovl_s8(vget_low_s8(w)));
+    const int16x8_t high = vmulq_s16(vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x))), vmovl_s8(vget_high_s8(w)));
+    return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
+#endif
+  }
 };
 
 #include "kernels/kernels.inl"

@@ -96,6 +96,35 @@ struct Lanes {
     const std::uint32_t rest = bits(shifted) - 0x4B400000U - static_cast<std::uint32_t>(half(shifted));
     return bits_as<float>((rest + 127U) << 23);
   }
+
+  using Integers = std::int32_t;
+  static constexpr unsigned integer_sums = 8;
+  static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return n; }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
+    Integers n;
+    std::memcpy(&n, p, sizeof(n));
+    return n;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t) { return load_integers(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return static_cast<float>(n); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) {  // |x| < 2^22: 1.5 * 2^23 rounds to an integer
+    return static_cast<Integers>(bits(x + 12582912.0F) - 0x4B400000U);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store_bytes(std::uint8_t* p, Integers n) { *p = static_cast<std::uint8_t>(n); }
+  using Bytes = std::uint32_t;
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    Bytes four;
+    std::memcpy(&four, p, sizeof(four));
+    return four;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers w) {
+    const auto weights = static_cast<std::uint32_t>(w);
+    for (unsigned i = 0; i < 32; i += 8) {
+      sum += static_cast<std::int8_t>(weights >> i & 255U) * static_cast<std::int32_t>(x >> i & 255U);
+    }
+    return sum;
+  }
 };
 
 #include "kernels/kernels.inl"

@@ -32,6 +32,12 @@ struct Layer {
   const std::uint8_t* weights;  // of int8 and int4: the stream, which starts with an integer bias
   std::uint32_t first;          // elements of that stream before the weights
   std::uint64_t entries;        // weights in the record
+  // Integer dense: inputs are rne(x * input_scale) + input_zero as u8; elsewhere 0.
+  float input_scale;
+  std::uint8_t input_zero;
+  bool takes_bytes;  // the layer before gives them so
+  float next_scale;  // of the integer layer that takes this one's outputs as bytes, or 0
+  std::uint8_t next_zero;
 };
 
 struct Contract {
