@@ -66,6 +66,7 @@ void check_rules(const Bytes& good) {
   expect(with(good, 20, 0xFFFFFFFF, 4), Status::bad_value, "output_size", 20);
   expect(with(good, 24, 4, 1), Status::unknown_value, "head", 24);
   expect(with(good, 25, 16, 1), Status::unknown_value, "contract_flags", 25);
+  expect(with(good, 25, good[25] ^ 8U, 1), Status::bad_value, "contract_flags", 25);
   expect(with(good, 26, 4, 2), Status::truncated, "golden vectors", golden);
   expect(with(good, 28, 0xFFFFFFFF, 4), Status::truncated, "metadata", golden + 60);
   expect(with(good, 28, 3, 4), Status::bad_padding, "padding", golden + 63);

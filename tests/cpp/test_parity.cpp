@@ -68,7 +68,10 @@ void check_network(test::Random& random, const std::vector<std::size_t>& widths,
     expected.insert(expected.end(), y.begin(), y.end());
   }
   for (float value : expected) add_to_hash(value);
-  test::Bytes workspace(model->batch_workspace_bytes(1 + random() % 40));
+  const std::size_t needed = model->batch_workspace_bytes(1 + random() % 40);
+  CHECK(needed >= model->workspace_bytes());
+  test::Bytes memory(needed + 64, 0xA5);
+  const rlcompress::View<std::uint8_t> workspace(memory.data(), needed);
   for (std::size_t t = 0; t < rlcompress::target_count(); ++t) {
     if (!rlcompress::target_available(t)) continue;
     CHECK(rlcompress::force_target(rlcompress::target_name(t)) == rlcompress::Status::ok);
@@ -78,6 +81,7 @@ void check_network(test::Random& random, const std::vector<std::size_t>& widths,
     const bool restored = std::fegetround() == FE_UPWARD;
     disturb_control_word(false);
     CHECK(status == rlcompress::Status::ok && restored);
+    for (std::size_t i = needed; i < memory.size(); ++i) CHECK(memory[i] == 0xA5);
     for (std::size_t i = 0; i < actions.size(); ++i) {
       CHECK_THAT(test::bits_of(actions[i]) == test::bits_of(expected[i]), "%s, widths %zu..%zu, value %zu: %a, not %a",
                  rlcompress::target_name(t), network.inputs(), network.outputs(), i, static_cast<double>(actions[i]),
@@ -97,9 +101,9 @@ void check_network(test::Random& random, const std::vector<std::size_t>& widths,
 int main() {
   test::Random random(20240607);
   const std::vector<std::vector<std::size_t>> shapes = {
-      {4, 24, 24, 2},  {8, 64, 64, 4},         {1, 1},         {3, 5, 7},
-      {17, 37, 19, 5}, {33, 130, 7, 18},       {64, 32},       {65, 33, 16, 17},
-      {100, 31, 31},   {12, 127, 128, 129, 3}, {300, 15, 260}, {130, 200, 6}};
+      {4, 24, 24, 2},   {8, 64, 64, 4}, {1, 1},           {3, 5, 7},     {17, 37, 19, 5},
+      {33, 130, 7, 18}, {64, 32},       {65, 33, 16, 17}, {100, 31, 31}, {12, 127, 128, 129, 3},
+      {300, 15, 260},   {130, 200, 6},  {20, 300, 40, 2}, {70, 513, 18}};
   for (int round = 0; round < 12; ++round) {
     for (const auto& widths : shapes) check_network(random, widths, round % 2 == 1);
   }

@@ -3,8 +3,8 @@
 The specification is `docs/format.md`; in short, blocks without holes, each padded with zeros to a multiple of 4 bytes:
 
 1. header, 32 bytes: `RLC` SUB, u8 version 1, u8 arithmetic 1, u16 layers, u32 length, u32 CRC-32, u32 inputs,
-   u32 outputs, u8 head (raw, argmax, clip, squash), u8 flags (range, normalisation, selection, aligned layers), u16 golden vectors,
-   u32 metadata length;
+   u32 outputs, u8 head (raw, argmax, clip, squash), u8 flags (range, normalisation, selection, aligned layers),
+   u16 golden vectors, u32 metadata length;
 2. contract: u8 rank, u32 dimensions; low, high; clip, mean, scale; selection, one bit for each input; for argmax i32
    start; for clip and squash low, high, scale, offset;
 3. layers: u8 kind (dense, sparse), u8 activation, u8 weight type (float32, int8, int4), u8 scales, u32 outputs; then,
@@ -13,7 +13,9 @@ The specification is `docs/format.md`; in short, blocks without holes, each padd
 4. golden vectors: inputs and action, float32;
 5. metadata: JSON with sorted keys and no white space.
 
-Wide weights start at a multiple of 64. Everything is little-endian; one content has one encoding. Dense weights lie input-major (output-major where few outputs
+Wide weights start at a multiple of 64.
+
+Everything is little-endian; one content has one encoding. Dense weights lie input-major (output-major where few outputs
 have many inputs). The C++ core is the only validator of 1 to 4; Python slices what it found valid, and checks 5.
 """
 

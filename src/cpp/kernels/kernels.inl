@@ -4,6 +4,8 @@
 #include "kernels/dense_columns.inl"
 #include "kernels/dense_rows.inl"
 #include "kernels/dense.inl"
+#include "kernels/dense_rows_batch.inl"
+#include "kernels/dense_tile.inl"
 #include "kernels/dense_batch.inl"
 #include "kernels/integer_dense.inl"
 #include "kernels/sparse.inl"

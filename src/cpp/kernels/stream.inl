@@ -2,12 +2,19 @@
 using Vec = Lanes::Vec;
 constexpr std::size_t width = Lanes::width;
 
+// The cache lines of `bytes` bytes from offset `at` on, which may lie beyond the array.
+RLCOMPRESS_ALWAYS_INLINE void prefetch_bytes(const void* p, std::size_t at, std::size_t bytes) {
+  const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(p) + at;
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(reinterpret_cast<const void*>(first + i));
+}
+
 struct FloatStream {
   static constexpr unsigned accumulators = Lanes::accumulators;
   const float* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const { return Lanes::load(data + i); }
   RLCOMPRESS_ALWAYS_INLINE Vec load_first(std::size_t i, std::size_t n) const { return Lanes::load_first(data + i, n); }
   RLCOMPRESS_ALWAYS_INLINE float one(std::size_t i) const { return data[i]; }
+  RLCOMPRESS_ALWAYS_INLINE void prefetch(std::size_t i, std::size_t n) const { prefetch_bytes(data, 4 * i, 4 * n); }
 };
 
 // The first n < 8 bytes at p, the others zero; no byte beyond them is read, and no store is read back.
@@ -38,6 +45,7 @@ struct Int8Stream {
     return Lanes::from_bytes(low, first_bytes(p + 8, n - 8));
   }
   RLCOMPRESS_ALWAYS_INLINE float one(std::size_t i) const { return static_cast<float>(data[i]); }
+  RLCOMPRESS_ALWAYS_INLINE void prefetch(std::size_t i, std::size_t n) const { prefetch_bytes(data, i, n); }
 };
 
 struct Int4Stream {
@@ -71,6 +79,7 @@ struct Int4Stream {
     const unsigned nibble = (data[i / 2] >> (4 * (i & 1))) & 15U;
     return static_cast<float>(static_cast<int>(nibble ^ 8U) - 8);
   }
+  RLCOMPRESS_ALWAYS_INLINE void prefetch(std::size_t i, std::size_t n) const { prefetch_bytes(data, i / 2, n / 2); }
 };
 
 RLCOMPRESS_ALWAYS_INLINE FloatStream stream_f32(const void* p) { return {static_cast<const float*>(p)}; }

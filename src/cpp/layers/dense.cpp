@@ -37,6 +37,11 @@ namespace {
 constexpr std::size_t panel_columns = 48;
 constexpr std::size_t most_panel_floats = std::size_t{1} << 18;
 
+bool is_finished_by_sums(const detail::Layer& layer) noexcept {
+  return static_cast<Activation>(layer.activation) == Activation::identity &&
+         row_scale_form(layer) == RowScaleForm::none;
+}
+
 bool is_blocked(const detail::Layer& layer) noexcept {
   return layer.kind == 1 && partial_sums(layer.inputs, layer.outputs) != 16;
 }
@@ -57,6 +62,7 @@ void run_dense_rows(const detail::Layer& layer, const KernelTable& kernels, cons
   call.panel_floats = rows.scratch_floats;
   call.relu = relu_in_kernel(layer);
   kernels.dense_batch[layer.weight_type](call);
+  if (call.relu || is_finished_by_sums(layer)) return;
   for (std::size_t r = 0; r < rows.count; ++r) finish_rows(layer, kernels, rows.y + r * rows.y_stride, call.relu);
 }
 

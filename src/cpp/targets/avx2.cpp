@@ -72,6 +72,17 @@ struct Lanes {
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
   }
+  // sum_halving of each: eight trees that share their shuffles.
+  static RLCOMPRESS_ALWAYS_INLINE Vec sums_halving(const Vec (&s)[8]) {
+    Vec four[4];
+    RLCOMPRESS_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      four[i] = add(_mm256_permute2f128_ps(s[i], s[i + 4], 0x20), _mm256_permute2f128_ps(s[i], s[i + 4], 0x31));
+    }
+    const Vec a = add(_mm256_shuffle_ps(four[0], four[1], 0x44), _mm256_shuffle_ps(four[0], four[1], 0xEE));
+    const Vec b = add(_mm256_shuffle_ps(four[2], four[3], 0x44), _mm256_shuffle_ps(four[2], four[3], 0xEE));
+    return add(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xDD));
+  }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return _mm256_min_ps(a, b); }

@@ -85,6 +85,20 @@ struct Lanes {
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
   }
+  // sum_halving of each: sixteen trees that share their shuffles.
+  static RLCOMPRESS_ALWAYS_INLINE Vec sums_halving(const Vec (&s)[16]) {
+    Vec four[4];
+    RLCOMPRESS_UNROLL
+    for (int i = 0; i < 4; ++i) {  // the order of the inputs makes the order of the results
+      const Vec a = add(_mm512_shuffle_f32x4(s[i], s[i + 4], 0x44), _mm512_shuffle_f32x4(s[i], s[i + 4], 0xEE));
+      const Vec b =
+          add(_mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x44), _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xEE));
+      four[i] = add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+    }
+    const Vec c = add(_mm512_shuffle_ps(four[0], four[1], 0x44), _mm512_shuffle_ps(four[0], four[1], 0xEE));
+    const Vec d = add(_mm512_shuffle_ps(four[2], four[3], 0x44), _mm512_shuffle_ps(four[2], four[3], 0xEE));
+    return add(_mm512_shuffle_ps(c, d, 0x88), _mm512_shuffle_ps(c, d, 0xDD));
+  }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm512_max_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return _mm512_min_ps(a, b); }

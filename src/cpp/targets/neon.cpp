@@ -32,6 +32,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(vdupq_n_u32(0x7FC00000U)); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return vld1q_f32(p); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
+    if (n == width) return load(p);
     Vec x = vdupq_n_f32(0.0F);
     if (n > 0) x = vld1q_lane_f32(p, x, 0);
     if (n > 1) x = vld1q_lane_f32(p + 1, x, 1);
@@ -73,6 +74,13 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
     const float32x2_t two = vadd_f32(vget_low_f32(x), vget_high_f32(x));
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sums_halving(const Vec (&s)[4]) {
+    const Vec a = vaddq_f32(vcombine_f32(vget_low_f32(s[0]), vget_low_f32(s[1])),
+                            vcombine_f32(vget_high_f32(s[0]), vget_high_f32(s[1])));
+    const Vec b = vaddq_f32(vcombine_f32(vget_low_f32(s[2]), vget_low_f32(s[3])),
+                            vcombine_f32(vget_high_f32(s[2]), vget_high_f32(s[3])));
+    return vpaddq_f32(a, b);
   }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }

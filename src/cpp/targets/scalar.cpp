@@ -73,6 +73,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return a * b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return a / b; }
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) { return x; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sums_halving(const Vec (&s)[1]) { return s[0]; }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return a > b ? a : b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec less_or(Vec a, Vec b) { return a < b ? a : b; }
