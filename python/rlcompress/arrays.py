@@ -13,6 +13,8 @@ from rlcompress.errors import InvalidValueError
 FloatArray = npt.NDArray[np.float32]
 Int8Array = npt.NDArray[np.int8]
 BoolArray = npt.NDArray[np.bool_]
+ByteArray = npt.NDArray[np.uint8]
+Int64Array = npt.NDArray[np.int64]
 
 
 def frozen(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rlcompress import _core
-from rlcompress.arrays import BoolArray, FloatArray
+from rlcompress.arrays import BoolArray, ByteArray, FloatArray, Int64Array
 from rlcompress.errors import FormatError, InvalidValueError
 
 __version__: str = _core.__version__
@@ -127,13 +127,30 @@ def keep_largest(weights: Sequence[FloatArray], keep: int, masks: Sequence[BoolA
     Args:
         weights: C-contiguous float32 arrays.
         keep: 0..total size.
-        masks: C-contiguous writable bool arrays of the same sizes; their content is undefined after an error.
+        masks: C-contiguous writable bool arrays of the same sizes that overlap nothing; undefined after an error.
 
     Raises:
-        InvalidValueError: NaN among the weights, `keep` out of range, or sizes that do not match.
+        InvalidValueError: NaN among the weights, `keep` out of range, or masks of other sizes or in shared memory.
     """
     try:
         _core.keep_largest(list(weights), keep, list(masks))
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def keep_largest_bits(weights: Sequence[FloatArray], keep: int, masks: Sequence[ByteArray]) -> None:
+    """`keep_largest` with one bit per weight: of flat index i bit i % 8 of byte i // 8; unused bits are 0.
+
+    Args:
+        weights: C-contiguous float32 arrays.
+        keep: 0..total size.
+        masks: C-contiguous writable uint8 arrays of ceil(size / 8) bytes; undefined after an error.
+
+    Raises:
+        InvalidValueError: as `keep_largest`.
+    """
+    try:
+        _core.keep_largest_bits(list(weights), keep, list(masks))
     except ValueError as error:
         raise InvalidValueError(str(error)) from None
 
@@ -144,12 +161,56 @@ def keep_at_least(weight: FloatArray, threshold: float, mask: BoolArray) -> None
     Args:
         weight: C-contiguous float32 array.
         threshold: not NaN; rounded to float32.
-        mask: C-contiguous writable bool array of the same size; its content is undefined after an error.
+        mask: C-contiguous writable bool array of the same size; undefined after an error.
 
     Raises:
-        InvalidValueError: NaN among the weights or as threshold, or sizes that do not match.
+        InvalidValueError: NaN among the weights or as threshold, or a mask of another size or in shared memory.
     """
     try:
         _core.keep_at_least(weight, threshold, mask)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def keep_at_least_bits(weight: FloatArray, threshold: float, mask: ByteArray) -> None:
+    """`keep_at_least` with one bit per weight, as `keep_largest_bits`.
+
+    Raises:
+        InvalidValueError: as `keep_at_least`.
+    """
+    try:
+        _core.keep_at_least_bits(weight, threshold, mask)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def weight_statistics(weight: FloatArray) -> tuple[float, float, float]:
+    """Mean, population standard deviation and largest magnitude, summed in float64; the same bits on every target.
+
+    Args:
+        weight: C-contiguous float32 array; (0, 0, 0) if it is empty.
+
+    Raises:
+        InvalidValueError: NaN or infinity among the weights.
+    """
+    try:
+        return _core.weight_statistics(weight)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def counts_at_least(weight: FloatArray, thresholds: FloatArray, counts: Int64Array) -> None:
+    """Write how many `|weight| >= threshold`, for each threshold.
+
+    Args:
+        weight: C-contiguous float32 array.
+        thresholds: C-contiguous float32 array of any size and order.
+        counts: C-contiguous writable int64 array of the same size.
+
+    Raises:
+        InvalidValueError: NaN on either side, or sizes that do not match.
+    """
+    try:
+        _core.counts_at_least(weight, thresholds, counts)
     except ValueError as error:
         raise InvalidValueError(str(error)) from None

@@ -8,7 +8,14 @@ from hypothesis.extra import numpy as hnp
 
 from rlcompress import kernels, magnitude_masks
 from rlcompress.errors import InvalidValueError
-from rlcompress.ranking import kept_count, threshold_mask
+from rlcompress.ranking import (
+    counts_at_least,
+    kept_count,
+    magnitude_bitmasks,
+    threshold_bitmask,
+    threshold_mask,
+    weight_statistics,
+)
 
 SPECIAL = [0.0, -0.0, 1e-45, -1e-45, 1e-40, -1e-40, 1.0, -1.0, 3.4e38, float("inf"), float("-inf")]
 VALUES = st.one_of(st.sampled_from(SPECIAL), st.floats(width=32, allow_nan=False))
@@ -199,3 +206,126 @@ def test_core_refuses_other_types_instead_of_copying():
     read_only.flags.writeable = False
     with pytest.raises(InvalidValueError, match="writable"):
         kernels.keep_at_least(np.ones(3, np.float32), 1.0, read_only)
+
+
+def test_masks_are_written_into_out(target):
+    weights = [np.random.default_rng(1).normal(size=shape).astype(np.float32) for shape in [(30, 7), (0, 3), (5000,)]]
+    out = [np.ones(weight.shape, bool) for weight in weights]
+    found = magnitude_masks(weights, 0.8, "global", out)
+    assert all(left is right for left, right in zip(found, out))
+    assert_same_masks(found, oracle_masks(weights, 0.8, "global"))
+    mask = np.zeros(5000, bool)
+    assert threshold_mask(weights[2], 0.5, mask) is mask
+    assert np.array_equal(mask, np.abs(weights[2]) >= np.float32(0.5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=WEIGHTS, sparsity=st.floats(0, 1), scope=st.sampled_from(["layer", "global"]))
+def test_bit_masks_are_packed_byte_masks(weights, sparsity, scope):
+    wanted = [np.packbits(mask, bitorder="little") for mask in oracle_masks(weights, sparsity, scope)]
+    for name in kernels.targets():
+        with kernels.forced_target(name):
+            out = [np.full_like(mask, 255) for mask in wanted]
+            found = magnitude_bitmasks(weights, sparsity, scope, out)
+            assert [mask.tobytes() for mask in found] == [mask.tobytes() for mask in wanted]
+            assert all(left is right for left, right in zip(found, out))
+            for weight in weights:
+                kept = np.packbits(np.abs(weight) >= np.float32(0.3), bitorder="little")
+                assert threshold_bitmask(weight, 0.3).tobytes() == kept.tobytes()
+
+
+def hostile(kind: str, size: int) -> np.ndarray:
+    """Weights that a sample misjudges, or that leave more undecided than there is room for."""
+    rng = np.random.default_rng(size)
+    normal = rng.normal(0, 0.05, size).astype(np.float32)
+    draws = {
+        "normal": lambda: normal,
+        "two values": lambda: np.where(rng.random(size) < 0.5, np.float32(1), np.float32(-1.0000001)),
+        "tie in the middle": lambda: np.where(rng.random(size) < 0.3, np.float32(0.05), normal),
+        "neighbours": lambda: (np.float32(1).view(np.int32) + rng.integers(0, 9, size, np.int32)).view(np.float32),
+        "subnormal": lambda: rng.integers(0, 1 << 20, size, np.int32).view(np.float32),
+        "all magnitudes": lambda: rng.integers(0, 0x7F800001, size, np.int32).view(np.float32),
+        "rows of their own scale": lambda: (
+            normal * np.repeat(np.exp2(rng.integers(-9, 9, size // 100 + 1)), 100)[:size].astype(np.float32)
+        ),
+        "sorted": lambda: np.sort(normal),
+        "needle": lambda: np.where(np.arange(size) == size - 1, np.float32(7), np.float32(0.5)),
+    }
+    return draws[kind]()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "normal",
+        "two values",
+        "tie in the middle",
+        "neighbours",
+        "subnormal",
+        "all magnitudes",
+        "rows of their own scale",
+        "sorted",
+        "needle",
+    ],
+)
+@pytest.mark.parametrize("size", [4097, 20_003, 200_000])
+def test_hostile_weights(target, kind, size):
+    weight = hostile(kind, size)
+    weights = [weight[: size // 3], weight[size // 3 : size // 3 + 5], weight[size // 3 + 5 :]]
+    for sparsity in (1 / size, 0.3, 0.5, 0.9, 1 - 1 / size):
+        wanted = oracle_masks(weights, sparsity, "global")
+        assert_same_masks(magnitude_masks(weights, sparsity, "global"), wanted)
+        packed = magnitude_bitmasks(weights, sparsity, "global")
+        assert all(np.array_equal(left, np.packbits(right, bitorder="little")) for left, right in zip(packed, wanted))
+
+
+@pytest.mark.parametrize("position", [0, 63, 65_536, 199_999])
+def test_nan_in_a_large_array_is_refused(target, position):
+    weight = np.random.default_rng(2).normal(size=200_000).astype(np.float32)
+    weight[position] = -np.nan
+    for sparsity in (0.0, 0.5, 1.0):
+        with pytest.raises(InvalidValueError, match=f"NaN at flat index {position}"):
+            magnitude_bitmasks([weight], sparsity)
+    with pytest.raises(InvalidValueError, match=f"NaN at flat index {position}"):
+        counts_at_least([weight], [0.5])
+    with pytest.raises(InvalidValueError, match=f"nan at flat index {position}"):
+        weight_statistics([weight])
+
+
+SHARED = np.ones(16, np.float32)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda w: magnitude_masks([w], 0.5, out=[]),
+        lambda w: magnitude_masks([w], 0.5, out=[np.ones(15, bool)]),
+        lambda w: magnitude_masks([w], 0.5, out=[np.ones((4, 4), bool)]),
+        lambda w: magnitude_masks([w], 0.5, out=[np.ones(16, np.uint8)]),
+        lambda w: magnitude_masks([w], 0.5, out=[np.ones(32, bool)[::2]]),
+        lambda w: magnitude_masks([w], 0.5, out=[[True] * 16]),
+        lambda w: magnitude_masks([w], 0.5, out=[w.view(bool)[:16]]),
+        lambda w: magnitude_masks([w, w], 0.5, "global", [w.view(bool)[:16], np.ones(16, bool)]),
+        lambda w: magnitude_masks([w, w], 0.5, "global", [SHARED.view(bool)[:16]] * 2),
+        lambda w: magnitude_bitmasks([w], 0.5, out=[np.ones(1, np.uint8)]),
+        lambda w: magnitude_bitmasks([w], 0.5, out=[np.ones(3, np.uint8)]),
+        lambda w: magnitude_bitmasks([w], 0.5, out=[w.view(np.uint8)[62:]]),
+        lambda w: threshold_mask(w, 0.5, np.ones(15, bool)),
+        lambda w: threshold_mask(w, 0.5, w.view(bool)[48:]),
+        lambda w: threshold_bitmask(w, -1.0),
+        lambda w: threshold_bitmask(w, 0.5, np.ones(16, bool)),
+        lambda w: counts_at_least([w], [-1.0]),
+        lambda w: counts_at_least([w], [float("nan")]),
+        lambda w: counts_at_least([w], 1.0),
+        lambda w: counts_at_least([w], np.ones((2, 3))),
+        lambda w: counts_at_least([w.astype(np.float64)], [1.0]),
+        lambda w: weight_statistics([w.astype(np.float64)]),
+        lambda w: kernels.keep_largest_bits([w], 17, [np.ones(2, np.uint8)]),
+        lambda w: kernels.keep_largest_bits([w], 4, [np.ones(16, np.uint8)]),
+        lambda w: kernels.keep_at_least_bits(w, 1.0, np.ones(16, np.uint8)),
+        lambda w: kernels.counts_at_least(w, w, np.ones(15, np.int64)),
+    ],
+)
+def test_bad_outputs_and_thresholds_are_refused(call):
+    with pytest.raises(InvalidValueError):
+        call(np.ones(16, np.float32))

@@ -14,6 +14,7 @@ void bind_hot_call(py::module_& module);
 void bind_model(py::module_& module);
 void bind_targets(py::module_& module);
 void bind_ranking(py::module_& module);
+void bind_weight_statistics(py::module_& module);
 
 // Raises ValueError naming the known targets when RLCOMPRESS_TARGET names one that cannot run.
 void require_target();

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, module) {
   bind_model(module);
   bind_hot_call(module);
   bind_ranking(module);
+  bind_weight_statistics(module);
 }

@@ -1,61 +1,20 @@
 #include <rlcompress/ranking.hpp>
 
+#include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "bindings/bindings.hpp"
+#include "bindings/weight_arrays.hpp"
 
 namespace rlcompress::bindings {
 namespace {
 
-// The memory of a C-contiguous array of exactly this type; anything else is refused rather than converted.
-template <class T>
-View<T> elements(const py::handle& object, const std::string& name, const char* type) {
-  using Element = std::remove_const_t<T>;
-  const std::string wanted = name + ": a C-contiguous " + type + " array expected, ";
-  if (!py::isinstance<py::array>(object)) {
-    throw py::type_error(wanted + py::type::of(object).attr("__name__").cast<std::string>() + " found");
-  }
-  const auto array = py::reinterpret_borrow<py::array>(object);
-  if (!array.dtype().equal(py::dtype::of<Element>())) {
-    throw py::type_error(wanted + py::str(array.dtype()).cast<std::string>() + " found");
-  }
-  constexpr int flags = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & flags) != flags) throw py::value_error(wanted + "another memory layout found");
-  if (!std::is_const_v<T> && !array.writeable()) throw py::value_error(name + ": a writable array expected");
-  return {static_cast<T*>(const_cast<void*>(array.data())), static_cast<std::size_t>(array.size())};
-}
-
-// Keeps the arrays alive while the GIL is released.
-template <class T>
-struct Arrays {
-  std::vector<py::object> owners;
-  std::vector<View<T>> views;
-
-  Arrays(const py::list& list, const std::string& name, const char* type) {
-    for (const py::handle item : list) {
-      owners.push_back(py::reinterpret_borrow<py::object>(item));
-      views.push_back(elements<T>(item, name + "[" + std::to_string(views.size()) + "]", type));
-    }
-  }
-  View<const View<T>> view() const { return {views.data(), views.size()}; }
-};
-
 std::size_t count_of(py::ssize_t keep) {
   if (keep < 0) throw py::value_error("keep: a count >= 0 expected, found " + std::to_string(keep));
   return static_cast<std::size_t>(keep);
-}
-
-template <class Body>
-void run(const Body& body) {
-  require_target();
-  Status status;
-  {
-    const py::gil_scoped_release release;
-    status = body();
-  }
-  if (status != Status::ok) throw py::value_error(message(status));
 }
 
 std::tuple<float, std::size_t> bound_magnitude_threshold(const py::list& weights, py::ssize_t keep) {
@@ -66,17 +25,78 @@ std::tuple<float, std::size_t> bound_magnitude_threshold(const py::list& weights
   return {found.magnitude, found.ties};
 }
 
-void bound_keep_largest(const py::list& weights, py::ssize_t keep, const py::list& masks) {
+struct Extent {
+  std::uintptr_t begin;
+  std::uintptr_t end;
+  bool written;
+};
+
+// A mask that shares memory with anything else would be garbage.
+template <class T>
+void add_extents(View<const View<T>> views, std::vector<Extent>& extents) {
+  for (const View<T>& view : views) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(view.data());
+    if (view.size() > 0) extents.push_back({begin, begin + view.size() * sizeof(T), !std::is_const_v<T>});
+  }
+}
+
+void refuse_overlap(std::vector<Extent>& extents) {
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  std::uintptr_t read = 0;
+  std::uintptr_t written = 0;
+  for (const Extent& extent : extents) {
+    if (extent.begin < written || (extent.written && extent.begin < read)) {
+      throw py::value_error(
+          "masks: memory of their own expected, found one that overlaps a weight array or another mask");
+    }
+    (extent.written ? written : read) = std::max(extent.written ? written : read, extent.end);
+  }
+}
+
+template <class T, class Mask>
+void refuse_overlap(View<const View<T>> weights, View<const View<Mask>> masks) {
+  std::vector<Extent> extents;
+  extents.reserve(weights.size() + masks.size());
+  add_extents(weights, extents);
+  add_extents(masks, extents);
+  refuse_overlap(extents);
+}
+
+template <class Mask>
+void keep_into(const py::list& weights, py::ssize_t keep, const py::list& masks, const char* type) {
   const Arrays<const float> arrays(weights, "weights", "float32");
-  const Arrays<bool> outputs(masks, "masks", "bool");
+  const Arrays<Mask> outputs(masks, "masks", type);
+  refuse_overlap(arrays.view(), outputs.view());
   const std::size_t count = count_of(keep);
-  run([&] { return keep_largest(arrays.view(), count, outputs.view()); });
+  std::size_t total = 0;
+  for (const View<const float>& w : arrays.views) total += w.size();
+  const std::size_t size = ranking_scratch(total);
+  const std::unique_ptr<std::uint64_t[]> scratch(size > 0 ? new std::uint64_t[size] : nullptr);
+  run([&] { return keep_largest(arrays.view(), count, outputs.view(), View<std::uint64_t>(scratch.get(), size)); });
+}
+
+void bound_keep_largest(const py::list& weights, py::ssize_t keep, const py::list& masks) {
+  keep_into<bool>(weights, keep, masks, "bool");
+}
+
+void bound_keep_largest_bits(const py::list& weights, py::ssize_t keep, const py::list& masks) {
+  keep_into<std::uint8_t>(weights, keep, masks, "uint8");
+}
+
+template <class Mask>
+void keep_from(const py::object& weight, float threshold, const py::object& mask, const char* type) {
+  const View<const float> w = elements<const float>(weight, [] { return std::string("weight"); }, "float32");
+  const View<Mask> m = elements<Mask>(mask, [] { return std::string("mask"); }, type);
+  refuse_overlap(View<const View<const float>>(&w, 1), View<const View<Mask>>(&m, 1));
+  run([&] { return keep_at_least(w, threshold, m); });
 }
 
 void bound_keep_at_least(const py::object& weight, float threshold, const py::object& mask) {
-  const View<const float> w = elements<const float>(weight, "weight", "float32");
-  const View<bool> m = elements<bool>(mask, "mask", "bool");
-  run([&] { return keep_at_least(w, threshold, m); });
+  keep_from<bool>(weight, threshold, mask, "bool");
+}
+
+void bound_keep_at_least_bits(const py::object& weight, float threshold, const py::object& mask) {
+  keep_from<std::uint8_t>(weight, threshold, mask, "uint8");
 }
 
 }  // namespace
@@ -86,8 +106,12 @@ void bind_ranking(py::module_& module) {
              "The keep-th largest |w| over a list of arrays, and how many weights of exactly that magnitude are kept.");
   module.def("keep_largest", &bound_keep_largest, py::arg("weights"), py::arg("keep"), py::arg("masks"),
              "Write True for the keep largest |w| over a list of arrays; ties keep the lower index.");
+  module.def("keep_largest_bits", &bound_keep_largest_bits, py::arg("weights"), py::arg("keep"), py::arg("masks"),
+             "The same into uint8 arrays of ceil(n / 8) bytes: bit i % 8 of byte i / 8.");
   module.def("keep_at_least", &bound_keep_at_least, py::arg("weight"), py::arg("threshold"), py::arg("mask"),
              "Write |w| >= threshold.");
+  module.def("keep_at_least_bits", &bound_keep_at_least_bits, py::arg("weight"), py::arg("threshold"), py::arg("mask"),
+             "The same into a uint8 array of ceil(n / 8) bytes: bit i % 8 of byte i / 8.");
 }
 
 }  // namespace rlcompress::bindings

@@ -2,204 +2,236 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <cstring>
-#include <functional>
+#include <type_traits>
 
 #include "core/dispatch.hpp"
+#include "core/magnitude_cut.hpp"
 
 namespace rlcompress {
 namespace {
 
-using Weights = View<const View<const float>>;
+constexpr std::size_t own_scratch = 2048;  // on the stack, where the caller gives none
 
-constexpr std::uint32_t infinity_bits = 0x7F800000U;
-constexpr std::size_t bin_count = 2048;
-constexpr std::size_t sample_capacity = 4096;
-constexpr std::size_t chunk = std::size_t{1} << 30;  // so that the 32-bit counters of the kernels hold
-
-struct Ranked {
-  std::uint32_t bits;
-  std::uint64_t ties;
-};
-
-std::uint32_t magnitude_bits(float w) noexcept {
-  std::uint32_t bits;
-  std::memcpy(&bits, &w, sizeof(bits));
-  return bits & 0x7FFFFFFFU;
-}
-
-// One element from each of `size` strata of all weights, at a pseudo-random place so that periodic data cannot hide.
-void draw_sample(Weights weights, std::uint64_t total, std::uint32_t* sample, std::size_t size) noexcept {
-  std::uint64_t random = 0x9E3779B97F4A7C15U;
-  std::size_t array = 0;
-  std::uint64_t first = 0;  // index of the array's element 0 among all
-  const std::uint64_t stratum = total / size;
-  const std::uint64_t rest = total % size;
-  for (std::size_t i = 0; i < size; ++i) {
-    random = random * 6364136223846793005U + 1442695040888963407U;
-    const std::uint64_t at = i * stratum + i * rest / size + (random >> 33) % stratum;
-    while (at - first >= weights[array].size()) first += weights[array++].size();
-    sample[i] = magnitude_bits(weights[array][static_cast<std::size_t>(at - first)]);
-  }
-}
-
-// A range that very probably holds the keep-th largest magnitude; exactly that one if the sample is everything.
-MagnitudeRange bracket(Weights weights, std::uint64_t total, std::uint64_t keep) noexcept {
-  std::uint32_t sample[sample_capacity];
-  const auto wanted = std::clamp<std::uint64_t>(total / 32, 256, sample_capacity);
-  const auto size = static_cast<std::size_t>(std::min(total, wanted));
-  draw_sample(weights, total, sample, size);
-  const auto largest = [&](double rank) noexcept -> std::uint32_t {
-    if (rank < 1) return infinity_bits;
-    if (rank > static_cast<double>(size)) return 0;
-    std::uint32_t* const at = sample + static_cast<std::size_t>(rank) - 1;
-    std::nth_element(sample, at, sample + size, std::greater<>());
-    return std::min(*at, infinity_bits);
-  };
-  const double rank = static_cast<double>(keep) * static_cast<double>(size) / static_cast<double>(total);
-  const double deviation = std::sqrt(std::max(0.0, rank * (1 - rank / static_cast<double>(size))));
-  const double margin = size == total ? 0 : 3 * deviation + 1;
-  const std::uint32_t low = largest(rank + margin);
-  return {low, size == total ? low : largest(rank - margin), 0};
-}
-
-MagnitudeCount count_all(const KernelTable& table, Weights weights, const MagnitudeRange& range,
-                         std::uint64_t* bins) noexcept {
-  std::uint32_t part[bin_count] = {};
-  MagnitudeCount count{};
-  std::fill(bins, bins + bin_count, std::uint64_t{0});
-  std::size_t pending = 0;
-  const auto flush = [&]() noexcept {
-    for (std::size_t b = 0; b < bin_count; ++b) bins[b] += part[b];
-    std::fill(part, part + bin_count, 0U);
-    pending = 0;
-  };
-  for (const View<const float>& w : weights) {
-    for (std::size_t i = 0; i < w.size(); i += chunk) {
-      const std::size_t n = std::min(chunk, w.size() - i);
-      if (pending + n > 2 * chunk) flush();
-      table.count_magnitudes(range, w.data() + i, n, part, count);
-      pending += n;
-    }
-  }
-  flush();
-  return count;
-}
-
-// The keep-th largest, 1 <= keep <= total. Each round narrows the range to one bin, so a handful of passes is the worst
-// case whatever the data; magnitudes on the range's two ends are settled at once, so heavy ties cost nothing.
-Status rank(const KernelTable& table, Weights weights, std::uint64_t total, std::uint64_t keep, Ranked& out) noexcept {
-  std::uint64_t bins[bin_count];
-  MagnitudeRange range = bracket(weights, total, keep);
-  for (;;) {
-    range.shift = 0;
-    while ((range.high - range.low) >> range.shift >= bin_count) ++range.shift;
-    const MagnitudeCount count = count_all(table, weights, range, bins);
-    if (count.largest > infinity_bits) return Status::not_a_number;
-    if (keep <= count.above) {
-      range = {range.high + 1, infinity_bits, 0};
-    } else if (keep <= count.from_high) {
-      out = {range.high, keep - count.above};
-      return Status::ok;
-    } else if (keep > count.from_low) {
-      range = {0, range.low - 1, 0};
-    } else {
-      std::uint64_t larger = count.from_high;
-      std::size_t b = bin_count;
-      while (b > 0 && keep > larger + bins[b - 1]) larger += bins[--b];
-      if (b == 0) {
-        out = {range.low, keep - larger};
-        return Status::ok;
-      }
-      const std::uint32_t low = range.low + 1 + (static_cast<std::uint32_t>(b - 1) << range.shift);
-      if (range.shift == 0) {
-        out = {low, keep - larger};
-        return Status::ok;
-      }
-      range = {low, std::min(range.high - 1, low + ((1U << range.shift) - 1)), 0};
-    }
-  }
-}
-
-// keep = 0 ranks too, since that finds NaN.
-Status check_and_rank(const KernelTable& table, Weights weights, std::size_t keep, Ranked& out) noexcept {
+std::uint64_t size_of(WeightArrays weights) noexcept {
   std::uint64_t total = 0;
   for (const View<const float>& w : weights) total += w.size();
-  if (keep > total) return Status::keep_count;
-  out = {infinity_bits + 1, 0};
-  if (total == 0) return Status::ok;
-  Ranked found{};
-  const Status status = rank(table, weights, total, std::max<std::uint64_t>(keep, 1), found);
-  if (status == Status::ok && keep > 0) out = found;
-  return status;
+  return total;
 }
 
-// One block of a mask, of which only the first `ties` elements of exactly the threshold stay.
-void drop_ties(const float* w, std::size_t n, std::uint32_t threshold, std::uint64_t ties, bool* mask) noexcept {
-  for (std::size_t i = 0; i < n; ++i) {
-    if (magnitude_bits(w[i]) != threshold) continue;
-    mask[i] = ties > 0;
-    if (ties > 0) --ties;
+std::int32_t magnitude(float w) noexcept {
+  const float absolute = std::fabs(w);
+  std::int32_t bits;
+  std::memcpy(&bits, &absolute, sizeof(bits));
+  return bits;
+}
+
+Status status_of(const SiftCount& count) noexcept {
+  return count.largest > infinity_magnitude ? Status::not_a_number : Status::ok;
+}
+
+// The masks of a list of weights, in either form.
+template <class Element>
+struct Masks {
+  static constexpr bool packed = !std::is_same_v<Element, bool>;
+  View<const View<Element>> views;
+
+  std::uint8_t* data(std::size_t array) const noexcept { return reinterpret_cast<std::uint8_t*>(views[array].data()); }
+  bool fit(WeightArrays weights) const noexcept {
+    if (views.size() != weights.size()) return false;
+    for (std::size_t a = 0; a < views.size(); ++a) {
+      const std::size_t n = weights[a].size();
+      if (views[a].size() != (packed ? n / 8 + (n % 8 != 0 ? 1 : 0) : n)) return false;
+    }
+    return true;
   }
-}
-
-}  // namespace
-
-Status magnitude_threshold(Weights weights, std::size_t keep, MagnitudeThreshold& threshold) noexcept {
-  Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
-  if (table == nullptr) return status;
-  Ranked found{};
-  status = check_and_rank(*table, weights, keep, found);
-  if (status != Status::ok) return status;
-  const std::uint32_t bits = std::min(found.bits, infinity_bits);
-  std::memcpy(&threshold.magnitude, &bits, sizeof(bits));
-  threshold.ties = static_cast<std::size_t>(found.ties);
-  return Status::ok;
-}
-
-Status keep_largest(Weights weights, std::size_t keep, View<const View<bool>> masks) noexcept {
-  if (masks.size() != weights.size()) return Status::mask_size;
-  for (std::size_t a = 0; a < weights.size(); ++a) {
-    if (masks[a].size() != weights[a].size()) return Status::mask_size;
-  }
-  Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
-  if (table == nullptr) return status;
-  Ranked found{};
-  status = check_and_rank(*table, weights, keep, found);
-  if (status != Status::ok) return status;
-  constexpr std::size_t block = 4096;
-  for (std::size_t a = 0; a < weights.size(); ++a) {
-    for (std::size_t i = 0; i < weights[a].size(); i += block) {
-      const float* const w = weights[a].data() + i;
-      const std::size_t n = std::min(block, weights[a].size() - i);
-      bool* const mask = masks[a].data() + i;
-      MaskCount count{};
-      const std::uint32_t from = found.ties > 0 ? found.bits : found.bits + 1;
-      table->mask_magnitudes(w, n, from, reinterpret_cast<std::uint8_t*>(mask), count);
-      if (from != found.bits) continue;
-      if (count.equal > found.ties) drop_ties(w, n, found.bits, found.ties, mask);
-      found.ties -= std::min<std::uint64_t>(found.ties, count.equal);
+  void set(std::uint8_t* mask, std::size_t i, bool kept) const noexcept {
+    if constexpr (packed) {
+      mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | (kept ? 1U : 0U) << (i % 8));
+    } else {
+      mask[i] = kept ? 1 : 0;
     }
   }
-  return Status::ok;
+};
+
+SiftCall call_of(View<const float> w, std::uint8_t* mask, bool packed, std::int32_t low, std::int32_t high) noexcept {
+  SiftCall call{};
+  call.w = w.data();
+  call.n = w.size();
+  call.low = low;
+  call.high = high;
+  call.bits = packed;
+  call.mask = mask;
+  return call;
 }
 
-Status keep_at_least(View<const float> weights, float threshold, View<bool> mask) noexcept {
-  if (mask.size() != weights.size()) return Status::mask_size;
+// One mask after a cut without ties, or with as many as `ties` allows: the block where they run out is written once
+// more.
+template <class Element>
+void write_mask(const KernelTable& table, Masks<Element> masks, View<const float> w, std::uint8_t* mask, Cut& cut,
+                SiftCount& count) noexcept {
+  constexpr std::size_t block = 4096;
+  for (std::size_t i = 0; i < w.size();) {
+    const std::size_t n = cut.ties > 0 ? std::min(block, w.size() - i) : w.size() - i;
+    std::uint8_t* const at = mask + (masks.packed ? i / 8 : i);
+    const View<const float> part(w.data() + i, n);
+    SiftCall call = call_of(part, at, masks.packed, cut.over - (cut.ties > 0 ? 1 : 0), cut.over);
+    call.keep_between = true;
+    const std::uint64_t before = count.between;
+    table.sift_magnitudes(call, count);
+    const std::uint64_t ties = count.between - before;
+    if (ties > cut.ties) {
+      call.keep_between = false;
+      table.sift_magnitudes(call, count);
+      for (std::size_t k = 0; cut.ties > 0; ++k) {
+        if (magnitude(part[k]) != cut.over) continue;
+        masks.set(at, k, true);
+        --cut.ties;
+      }
+    } else {
+      cut.ties -= ties;
+    }
+    i += n;
+  }
+}
+
+template <class Element>
+Status write_masks(const KernelTable& table, WeightArrays weights, Masks<Element> masks, Cut cut) noexcept {
+  SiftCount count{};
+  for (std::size_t a = 0; a < weights.size(); ++a) write_mask(table, masks, weights[a], masks.data(a), cut, count);
+  return status_of(count);
+}
+
+// Decides the elements that the sift has noted, in their order.
+template <class Element>
+void settle(WeightArrays weights, Masks<Element> masks, View<const std::uint64_t> found, Cut cut) noexcept {
+  std::size_t array = 0;
+  std::uint64_t first = 0;
+  for (const std::uint64_t entry : found) {
+    const std::uint64_t index = entry & 0xFFFFFFFFU;
+    const auto m = static_cast<std::int32_t>(entry >> 32);
+    while (index - first >= weights[array].size()) first += weights[array++].size();
+    bool kept = m > cut.over;
+    if (m == cut.over && cut.ties > 0) {
+      kept = true;
+      --cut.ties;
+    }
+    masks.set(masks.data(array), static_cast<std::size_t>(index - first), kept);
+  }
+}
+
+// One pass writes all masks but for the elements inside the bracket. False: the bracket missed, or holds too many.
+template <class Element>
+bool keep_in_one_pass(const KernelTable& table, WeightArrays weights, std::uint64_t keep, Masks<Element> masks,
+                      const Bracket& bracket, View<std::uint64_t> scratch, Status& status) noexcept {
+  SiftCount count{};
+  std::uint64_t first = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    SiftCall call = call_of(weights[a], masks.data(a), masks.packed, bracket.low, bracket.high);
+    call.found = scratch.data();
+    call.capacity = scratch.size();
+    call.first = static_cast<std::uint32_t>(first);
+    table.sift_magnitudes(call, count);
+    if (count.taken > scratch.size()) return false;
+    first += weights[a].size();
+  }
+  status = status_of(count);
+  if (status != Status::ok) return true;
+  if (keep < count.above || keep > count.above + count.taken) return false;
+  const View<const std::uint64_t> found(scratch.data(), count.taken);
+  Cut cut{bracket.high, 0};
+  if (keep > count.above) cut = cut_found(table, found, bracket.low, bracket.high, keep - count.above);
+  settle(weights, masks, found, cut);
+  return true;
+}
+
+template <class Element>
+Status keep_masks(WeightArrays weights, std::size_t keep, Masks<Element> masks, View<std::uint64_t> scratch) noexcept {
+  if (!masks.fit(weights)) return Status::mask_size;
+  const std::uint64_t total = size_of(weights);
+  if (keep > total) return Status::keep_count;
+  Status status = Status::ok;
+  const KernelTable* const table = active_table(status);
+  if (table == nullptr) return status;
+  if (keep == 0 || keep == total) {
+    return write_masks(*table, weights, masks, {keep == 0 ? infinity_magnitude : -1, 0});
+  }
+  Cut cut{};
+  if (total <= direct_capacity) {
+    status = cut_directly(*table, weights, keep, false, cut);
+  } else {
+    std::uint64_t own[own_scratch];
+    if (scratch.size() < own_scratch) scratch = own;
+    const Bracket bracket = guess_bracket(*table, weights, total, keep, scratch);
+    const bool fits = bracket.between < 0.95 * static_cast<double>(scratch.size()) && total <= UINT32_MAX;
+    if (fits && keep_in_one_pass(*table, weights, keep, masks, bracket, scratch, status)) return status;
+    const auto low = static_cast<std::uint32_t>(bracket.low + 1);
+    status = cut_by_counting(*table, weights, keep, {low, static_cast<std::uint32_t>(bracket.high), 0}, cut);
+  }
+  return status == Status::ok ? write_masks(*table, weights, masks, cut) : status;
+}
+
+template <class Element>
+Status threshold_mask(View<const float> weights, float threshold, View<Element> mask) noexcept {
+  const Masks<Element> masks{View<const View<Element>>(&mask, 1)};
+  if (!masks.fit(WeightArrays(&weights, 1))) return Status::mask_size;
   if (std::isnan(threshold)) return Status::not_a_number;
   Status status = Status::ok;
   const KernelTable* const table = active_table(status);
   if (table == nullptr) return status;
-  const std::uint32_t bits = threshold > 0 ? magnitude_bits(threshold) : 0;
-  MaskCount count{};
-  for (std::size_t i = 0; i < weights.size(); i += chunk) {
-    const std::size_t n = std::min(chunk, weights.size() - i);
-    table->mask_magnitudes(weights.data() + i, n, bits, reinterpret_cast<std::uint8_t*>(mask.data() + i), count);
+  std::int32_t bits = 0;
+  if (threshold > 0) std::memcpy(&bits, &threshold, sizeof(bits));
+  return write_masks(*table, WeightArrays(&weights, 1), masks, {bits - 1, 0});
+}
+
+}  // namespace
+
+std::size_t ranking_scratch(std::size_t total) noexcept {
+  if (total <= 65536) return 0;
+  const double root = std::cbrt(static_cast<double>(total));
+  return std::min(static_cast<std::size_t>(2 * root * root), std::max<std::size_t>(16384, total / 100));
+}
+
+Status magnitude_threshold(WeightArrays weights, std::size_t keep, MagnitudeThreshold& threshold) noexcept {
+  const std::uint64_t total = size_of(weights);
+  if (keep > total) return Status::keep_count;
+  Status status = Status::ok;
+  const KernelTable* const table = active_table(status);
+  if (table == nullptr) return status;
+  Cut cut{};
+  const std::uint64_t rank = std::clamp<std::uint64_t>(keep, 1, std::max<std::uint64_t>(total, 1));
+  if (total <= direct_capacity) {
+    if (total > 0) status = cut_directly(*table, weights, rank, true, cut);
+  } else {
+    std::uint64_t scratch[own_scratch];
+    const Bracket bracket = guess_bracket(*table, weights, total, rank, scratch);
+    const MagnitudeRange range{static_cast<std::uint32_t>(bracket.low + 1), static_cast<std::uint32_t>(bracket.high),
+                               0};
+    status = cut_by_counting(*table, weights, rank, range, cut);
   }
-  return count.largest > infinity_bits ? Status::not_a_number : Status::ok;
+  if (status != Status::ok) return status;
+  if (keep == 0) cut = {infinity_magnitude, 0};
+  std::memcpy(&threshold.magnitude, &cut.over, sizeof(cut.over));
+  threshold.ties = static_cast<std::size_t>(cut.ties);
+  return Status::ok;
+}
+
+Status keep_largest(WeightArrays weights, std::size_t keep, View<const View<bool>> masks,
+                    View<std::uint64_t> scratch) noexcept {
+  return keep_masks(weights, keep, Masks<bool>{masks}, scratch);
+}
+
+Status keep_largest(WeightArrays weights, std::size_t keep, View<const View<std::uint8_t>> masks,
+                    View<std::uint64_t> scratch) noexcept {
+  return keep_masks(weights, keep, Masks<std::uint8_t>{masks}, scratch);
+}
+
+Status keep_at_least(View<const float> weights, float threshold, View<bool> mask) noexcept {
+  return threshold_mask(weights, threshold, mask);
+}
+
+Status keep_at_least(View<const float> weights, float threshold, View<std::uint8_t> mask) noexcept {
+  return threshold_mask(weights, threshold, mask);
 }
 
 }  // namespace rlcompress

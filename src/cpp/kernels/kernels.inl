@@ -12,4 +12,6 @@
 #include "kernels/scale.inl"
 #include "kernels/contract.inl"
 #include "kernels/ranking.inl"
+#include "kernels/sift.inl"
+#include "kernels/moments.inl"
 #include "kernels/table.inl"

@@ -60,16 +60,41 @@ void count_magnitudes_f32(const MagnitudeRange& range, const float* w, std::size
   count.largest = largest;
 }
 
-void mask_magnitudes_f32(const float* w, std::size_t n, std::uint32_t threshold, std::uint8_t* mask,
-                         MaskCount& count) noexcept {
-  std::uint32_t equal = 0;
-  std::uint32_t largest = count.largest;
+// Counts of a sample, or of a block of weights, that lies in a near cache.
+std::int32_t magnitudes_f32(const float* w, std::size_t n, std::int32_t* bits) noexcept {
+  std::int32_t largest = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const std::uint32_t m = magnitude_bits(w + i);
+    const auto m = static_cast<std::int32_t>(magnitude_bits(w + i));
     largest = m > largest ? m : largest;
-    equal += m == threshold ? 1 : 0;
-    mask[i] = m >= threshold ? 1 : 0;
+    bits[i] = m;
   }
-  count.equal = equal;
-  count.largest = largest;
+  return largest;
+}
+
+// Wide lanes count the bits of their comparisons; the others run plain loops over four quarters, so that as many chains
+// of vector code hide each other's latency.
+std::uint32_t count_above_i32(const std::int32_t* bits, std::size_t n, std::int32_t bound) noexcept {
+  std::uint32_t count[4] = {};
+  std::size_t i = 0;
+  if constexpr (Lanes::width == 16) {
+    const Lanes::Ints limit = Lanes::splat_int(bound);
+    for (; i + 64 <= n; i += 64) {
+      RLCOMPRESS_UNROLL
+      for (std::size_t k = 0; k < 4; ++k) {
+        const std::uint32_t above = Lanes::above(Lanes::load_ints(bits + i + 16 * k), limit);
+        count[k] += static_cast<std::uint32_t>(__builtin_popcount(above));
+      }
+    }
+  } else {
+    const std::size_t quarter = n / 4;
+    for (std::size_t k = 0; k < quarter; ++k) {
+      count[0] += bits[k] > bound ? 1U : 0U;
+      count[1] += bits[k + quarter] > bound ? 1U : 0U;
+      count[2] += bits[k + 2 * quarter] > bound ? 1U : 0U;
+      count[3] += bits[k + 3 * quarter] > bound ? 1U : 0U;
+    }
+    i = 4 * quarter;
+  }
+  for (; i < n; ++i) count[0] += bits[i] > bound ? 1U : 0U;
+  return count[0] + count[1] + count[2] + count[3];
 }

@@ -150,9 +150,35 @@ struct MagnitudeCount {
   std::uint32_t largest;    // NaN among the weights if above the bits of infinity
 };
 
-struct MaskCount {
-  std::uint32_t equal;  // elements of exactly the threshold
-  std::uint32_t largest;
+// A mask of magnitudes (as int32: the bits of |w|) in one pass: above `high` kept, up to `low` dropped. Those between,
+// low < m <= high, are kept or dropped as `keep_between` says; with `found` they are dropped, and noted there to be
+// decided later.
+struct SiftCall {
+  const float* w;
+  std::size_t n;
+  std::int32_t low;
+  std::int32_t high;  // >= low
+  bool keep_between;
+  bool bits;  // mask: one bit per element, bit i % 8 of byte i / 8, the last byte's unused bits 0; else one byte of 0
+              // or 1
+  std::uint8_t* mask;    // n bytes, or ceil(n / 8)
+  std::uint64_t* found;  // bits of |w| << 32 | index (from `first`); null: between is only counted
+  std::uint32_t first;
+  std::size_t capacity;  // of `found`; a pass that would exceed it stops with count.taken > capacity
+};
+
+// Added to by each call.
+struct SiftCount {
+  std::uint64_t above;    // m > high
+  std::uint64_t between;  // low < m <= high
+  std::size_t taken;      // entries of `found`
+  std::int32_t largest;   // NaN among the weights if above the bits of infinity
+};
+
+struct BlockMoments {
+  double sum;
+  double squares;        // of the deviations from the block's mean
+  std::int32_t largest;  // magnitude
 };
 
 struct KernelTable {
@@ -175,9 +201,11 @@ struct KernelTable {
   void (*head_squash)(const HeadCall&) noexcept;
   void (*count_magnitudes)(const MagnitudeRange&, const float* w, std::size_t n, std::uint32_t* bins,
                            MagnitudeCount&) noexcept;
-  // mask = |w| >= threshold, as 0 and 1; n < 2^32.
-  void (*mask_magnitudes)(const float* w, std::size_t n, std::uint32_t threshold, std::uint8_t* mask,
-                          MaskCount&) noexcept;
+  void (*sift_magnitudes)(const SiftCall&, SiftCount&) noexcept;
+  // The bits of |w|; returns the largest.
+  std::int32_t (*magnitudes)(const float* w, std::size_t n, std::int32_t* bits) noexcept;
+  std::uint32_t (*count_above)(const std::int32_t* bits, std::size_t n, std::int32_t bound) noexcept;
+  void (*block_moments)(const float* w, std::size_t n, BlockMoments&) noexcept;
 };
 
 }  // namespace rlcompress

@@ -18,6 +18,9 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       head_clip_f32,
       head_squash_f32,
       count_magnitudes_f32,
-      mask_magnitudes_f32,
+      sift_magnitudes_f32,
+      magnitudes_f32,
+      count_above_i32,
+      block_moments_f32,
   };
 }

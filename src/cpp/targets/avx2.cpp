@@ -141,6 +141,34 @@ struct Lanes {
     const __m256i odds = _mm256_madd_epi16(_mm256_maddubs_epi16(x.odd, w), _mm256_set1_epi16(1));
     return _mm256_add_epi32(sum, _mm256_add_epi32(halves, odds));
   }
+
+  using Ints = __m256i;
+  static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return _mm256_set1_epi32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints load_ints(const std::int32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Ints magnitude(const float* p) { return bits(abs(load(p))); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints larger(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE std::uint32_t above(Ints a, Ints b) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(floats(_mm256_cmpgt_epi32(a, b))));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t largest(Ints x) {
+    alignas(32) std::int32_t lane[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lane), x);
+    std::int32_t result = lane[0];
+    for (const std::int32_t value : lane) result = value > result ? value : result;
+    return result;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store_flags(std::uint8_t* p, std::uint64_t flags) {
+    const __m256i byte = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201U));
+    for (std::size_t half = 0; half < 2; ++half) {
+      const __m256i all = _mm256_set1_epi32(static_cast<std::int32_t>(flags >> (32 * half)));
+      const __m256i found = _mm256_and_si256(_mm256_shuffle_epi8(all, byte), bit);
+      const __m256i ones = _mm256_and_si256(_mm256_cmpeq_epi8(found, bit), _mm256_set1_epi8(1));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32 * half), ones);
+    }
+  }
 };
 
 #include "kernels/kernels.inl"

@@ -169,6 +169,17 @@ struct Lanes {
     return sum + integers(_mm512_add_epi32(halves, odds));
   }
 #endif
+
+  using Ints = __m512i;
+  static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints load_ints(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints magnitude(const float* p) { return _mm512_andnot_si512(sign(), bits(load(p))); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints larger(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE std::uint32_t above(Ints a, Ints b) { return _mm512_cmpgt_epi32_mask(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t largest(Ints x) { return _mm512_reduce_max_epi32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_flags(std::uint8_t* p, std::uint64_t flags) {
+    _mm512_storeu_si512(p, _mm512_maskz_set1_epi8(flags, 1));
+  }
 };
 
 #include "kernels/kernels.inl"

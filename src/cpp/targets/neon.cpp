@@ -140,6 +140,26 @@ struct Lanes {
     return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
 #endif
   }
+
+  using Ints = int32x4_t;
+  static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return vdupq_n_s32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints load_ints(const std::int32_t* p) { return vld1q_s32(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints magnitude(const float* p) { return vreinterpretq_s32_f32(abs(load(p))); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints larger(Ints a, Ints b) { return vmaxq_s32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE std::uint32_t above(Ints a, Ints b) {
+    constexpr std::uint32_t bit[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcgtq_s32(a, b), vld1q_u32(bit)));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t largest(Ints x) { return vmaxvq_s32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_flags(std::uint8_t* p, std::uint64_t flags) {
+    const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201U));
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint64_t two = flags >> (16 * i);
+      const uint8x16_t both = vcombine_u8(vdup_n_u8(static_cast<std::uint8_t>(two & 255U)),
+                                          vdup_n_u8(static_cast<std::uint8_t>((two >> 8) & 255U)));
+      vst1q_u8(p + 16 * i, vandq_u8(vtstq_u8(both, bit), vdupq_n_u8(1)));
+    }
+  }
 };
 
 #include "kernels/kernels.inl"

@@ -126,6 +126,21 @@ struct Lanes {
     }
     return sum;
   }
+
+  using Ints = std::int32_t;
+  static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return x; }
+  static RLCOMPRESS_ALWAYS_INLINE Ints load_ints(const std::int32_t* p) { return *p; }
+  static RLCOMPRESS_ALWAYS_INLINE Ints magnitude(const float* p) { return bits_as<std::int32_t>(abs(*p)); }
+  static RLCOMPRESS_ALWAYS_INLINE Ints larger(Ints a, Ints b) { return a > b ? a : b; }
+  static RLCOMPRESS_ALWAYS_INLINE std::uint32_t above(Ints a, Ints b) { return a > b ? 1U : 0U; }
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t largest(Ints x) { return x; }
+  static RLCOMPRESS_ALWAYS_INLINE void store_flags(std::uint8_t* p, std::uint64_t flags) {
+    for (std::size_t i = 0; i < 8; ++i) {  // eight bits to eight bytes at once
+      const std::uint64_t spread = (((flags >> (8 * i)) & 255U) * 0x0101010101010101U) & 0x8040201008040201U;
+      const std::uint64_t ones = ((spread + 0x7F7F7F7F7F7F7F7FU) >> 7) & 0x0101010101010101U;
+      std::memcpy(p + 8 * i, &ones, sizeof(ones));
+    }
+  }
 };
 
 #include "kernels/kernels.inl"

@@ -7,3 +7,4 @@
 #include <rlcompress/target.hpp>
 #include <rlcompress/version.hpp>
 #include <rlcompress/view.hpp>
+#include <rlcompress/weight_statistics.hpp>

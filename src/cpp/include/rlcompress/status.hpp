@@ -25,6 +25,8 @@ namespace rlcompress {
   X(not_a_number, "magnitudes cannot be ranked: NaN among the weights or as threshold")      \
   X(keep_count, "more weights to keep than there are")                                       \
   X(mask_size, "the masks' number or sizes do not match the weights")                        \
+  X(counts_size, "the counts' number does not match the thresholds")                         \
+  X(not_finite, "statistics need finite weights: NaN or infinity among them")                \
   X(unknown_target, "no target of that name is compiled in; see target_name()")              \
   X(unavailable_target, "this processor lacks the instructions of that target")
 
