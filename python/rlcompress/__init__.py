@@ -26,13 +26,19 @@ if TYPE_CHECKING:
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
     from rlcompress.reporting.progress import progress as progress
+    from rlcompress.sparse import SparseMatrix as SparseMatrix
     from rlcompress.tasks.policy import PolicyTask as PolicyTask
+    from rlcompress.training.masked import MaskedMLP as MaskedMLP
+    from rlcompress.training.masked_linear import MaskedLinear as MaskedLinear
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "MaskedLinear": "rlcompress.training.masked_linear",
+    "MaskedMLP": "rlcompress.training.masked",
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
+    "SparseMatrix": "rlcompress.sparse",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
     "load_policy": "rlcompress.importers",
@@ -48,6 +54,8 @@ __all__ = [
     "Dense",
     "FormatError",
     "IntegerDense",
+    "MaskedLinear",
+    "MaskedMLP",
     "Network",
     "Normalisation",
     "PoPS",
@@ -56,6 +64,7 @@ __all__ = [
     "Raw",
     "RlcompressError",
     "Runtime",
+    "SparseMatrix",
     "Squash",
     "compress",
     "from_torch",

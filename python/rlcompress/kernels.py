@@ -214,3 +214,55 @@ def counts_at_least(weight: FloatArray, thresholds: FloatArray, counts: Int64Arr
         _core.counts_at_least(weight, thresholds, counts)
     except ValueError as error:
         raise InvalidValueError(str(error)) from None
+
+
+# Sparse matrix times dense columns
+
+SPARSE_LAYOUTS = ("rows", "slices", "blocks")
+
+
+class SparseMatrix(_core.SparseMatrix):
+    """A masked matrix packed in one layout (`rlcompress/matmul.hpp`); `rlcompress.sparse` chooses among them.
+
+    Args:
+        weight: (outputs, inputs) C-contiguous float32.
+        mask: (outputs, inputs) C-contiguous bool, True = kept.
+        layout: one of `SPARSE_LAYOUTS`.
+
+    Raises:
+        InvalidValueError: shapes that do not match, or a mask that does not keep whole blocks in layout `blocks`.
+    """
+
+    def __init__(self, weight: FloatArray, mask: BoolArray, layout: str) -> None:
+        try:
+            super().__init__(weight, mask, SPARSE_LAYOUTS.index(layout))
+        except ValueError as error:
+            raise InvalidValueError(str(error)) from None
+
+
+def sparse_multiply(matrix: SparseMatrix, x: FloatArray, out: FloatArray, bias: FloatArray | None = None) -> None:
+    """Write `matrix @ x` (+ bias); the bits depend on nothing but the operands.
+
+    Args:
+        matrix: of shape (outputs, inputs).
+        x: (inputs,) or (inputs, n) C-contiguous float32.
+        out: (outputs,) or (outputs, n) C-contiguous float32 that overlaps neither x nor bias.
+        bias: (outputs,) C-contiguous float32.
+
+    Raises:
+        InvalidValueError: shapes or memory layouts that do not match, or arrays that overlap.
+    """
+    try:
+        matrix.multiply(x, out, bias)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+# The rest of a masked training step (rlcompress/training.hpp); `rlcompress.training.masked` puts it together
+
+sgd_update = _core.sgd_update
+adam_update = _core.adam_update
+activate = _core.activate
+activation_slope = _core.activation_slope
+gather = _core.gather
+transpose = _core.transpose

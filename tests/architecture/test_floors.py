@@ -21,6 +21,8 @@ FLOORS = {
         "artifact",
         "runtime",
         "latency",
+        "sparse",
+        "packing",
     ),
     2: ("engine",),
     3: ("importers", "exporters", "training", "tasks", "teachers", "teacher_presets"),

@@ -82,7 +82,7 @@ Layer random_layer(Random& random, std::size_t inputs, std::size_t outputs, bool
     for (std::size_t i = 0; i < inputs * outputs; ++i) layer.kept.push_back(uniform(random, 0, 99) < density);
   }
   make_canonical(layer);
-  if (uniform(random, 0, 3) == 0) make_integer(random, layer);
+  if (layer.inputs <= 65536 && uniform(random, 0, 3) == 0) make_integer(random, layer);
   return layer;
 }
 

@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, module) {
   bind_hot_call(module);
   bind_ranking(module);
   bind_weight_statistics(module);
+  bind_sparse(module);
 }

@@ -21,6 +21,9 @@
 #define RLCOMPRESS_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// Makes the compiler forget how an address came about, so that the loads from it need one register and an offset each.
+#define RLCOMPRESS_ONE_REGISTER(pointer) __asm__("" : "+r"(pointer))
+
 namespace rlcompress {
 
 enum class WeightType : std::uint8_t { float32 = 0, int8 = 1, int4 = 2 };
@@ -181,6 +184,59 @@ struct BlockMoments {
   std::int32_t largest;  // magnitude
 };
 
+// A packed sparse matrix (rlcompress/matmul.hpp): an output and how many entries it has in a block of inputs.
+struct SparseRun {
+  std::uint32_t row;
+  std::uint32_t count;
+};
+
+// One block of inputs times x, in any of the layouts. Runs are sorted by falling count.
+struct SpmmCall {
+  const float* weights;
+  const std::uint16_t* columns;  // within the block
+  const SparseRun* runs;
+  std::size_t run_count;
+  const float* x;  // first input of the block
+  std::size_t x_stride;
+  float* y;  // output 0
+  std::size_t y_stride;
+  const float* start;   // outputs: what the sums start from in the first block; null for +0
+  bool first;           // else they go on from y
+  std::size_t n;        // columns of x and y
+  std::size_t outputs;  // of the matrix
+};
+
+// The gradient of the weights of one block: dy x^T where entries are. columns is a multiple of 16, at most sddmm_tile.
+struct SddmmCall {
+  const std::uint16_t* columns;
+  const SparseRun* runs;
+  std::size_t run_count;
+  const float* x;  // first input of the block
+  const float* dy;
+  std::size_t stride;  // of x and dy
+  std::size_t n;
+  float* gradient;
+  bool add;  // to what is there
+};
+
+inline constexpr std::size_t sddmm_tile = 128;
+
+struct AdamCall {
+  float* w;
+  const float* gradient;
+  float* mean;
+  float* square;
+  std::size_t n;
+  float beta1;
+  float beta2;
+  float rate;        // learning rate / (1 - beta1^t)
+  float correction;  // 1 / sqrt(1 - beta2^t)
+  float epsilon;
+};
+
+inline constexpr unsigned slice_rows = 8;   // rows side by side in slices
+inline constexpr unsigned block_rows = 16;  // outputs of a block
+
 struct KernelTable {
   const char* name;
   bool (*available)() noexcept;
@@ -206,6 +262,14 @@ struct KernelTable {
   std::int32_t (*magnitudes)(const float* w, std::size_t n, std::int32_t* bits) noexcept;
   std::uint32_t (*count_above)(const std::int32_t* bits, std::size_t n, std::int32_t bound) noexcept;
   void (*block_moments)(const float* w, std::size_t n, BlockMoments&) noexcept;
+  std::size_t panel;  // columns of x that the row kernel takes at once
+  void (*spmm_rows)(const SpmmCall&) noexcept;
+  void (*spmm_slices)(const SpmmCall&) noexcept;
+  void (*spmm_blocks)(const SpmmCall&) noexcept;
+  void (*sddmm_rows)(const SddmmCall&) noexcept;
+  void (*sgd)(float* w, const float* gradient, float* velocity, std::size_t n, float rate, float momentum) noexcept;
+  void (*adam)(const AdamCall&) noexcept;
+  void (*slope)(Activation, const float* y, float* dy, std::size_t n) noexcept;
 };
 
 }  // namespace rlcompress

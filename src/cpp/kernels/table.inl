@@ -22,5 +22,13 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       magnitudes_f32,
       count_above_i32,
       block_moments_f32,
+      spmm_vectors * width,
+      spmm_rows_f32,
+      spmm_slices_f32,
+      spmm_blocks_f32,
+      sddmm_rows_f32,
+      sgd_f32,
+      adam_f32,
+      slope_f32,
   };
 }

@@ -67,6 +67,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sqrt(Vec x) { return _mm256_sqrt_ps(x); }
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -170,6 +171,8 @@ struct Lanes {
     }
   }
 };
+
+using NarrowLanes = Lanes;
 
 #include "kernels/kernels.inl"
 

@@ -79,6 +79,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sqrt(Vec x) { return _mm512_sqrt_ps(x); }
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
     const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -180,6 +181,25 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE void store_flags(std::uint8_t* p, std::uint64_t flags) {
     _mm512_storeu_si512(p, _mm512_maskz_set1_epi8(flags, 1));
   }
+};
+
+// For eight columns or fewer: half a vector is loaded in half the time.
+struct NarrowLanes {
+  using Vec = __m256;
+  static constexpr std::size_t width = 8;
+
+  static RLCOMPRESS_ALWAYS_INLINE __mmask8 first(std::size_t n) { return static_cast<__mmask8>((1U << n) - 1U); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm256_setzero_ps(); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return _mm256_set1_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
+    return _mm256_maskz_loadu_ps(first(n), p);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store(float* p, Vec x) { _mm256_storeu_ps(p, x); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_first(float* p, Vec x, std::size_t n) {
+    _mm256_mask_storeu_ps(p, first(n), x);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 };
 
 #include "kernels/kernels.inl"

@@ -71,6 +71,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sqrt(Vec x) { return vsqrtq_f32(x); }
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) {
     const float32x2_t two = vadd_f32(vget_low_f32(x), vget_high_f32(x));
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
@@ -161,6 +162,8 @@ struct Lanes {
     }
   }
 };
+
+using NarrowLanes = Lanes;
 
 #include "kernels/kernels.inl"
 

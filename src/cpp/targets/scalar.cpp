@@ -72,6 +72,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec sub(Vec a, Vec b) { return a - b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec mul(Vec a, Vec b) { return a * b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec div(Vec a, Vec b) { return a / b; }
+  static RLCOMPRESS_ALWAYS_INLINE Vec sqrt(Vec x) { return __builtin_sqrtf(x); }
   static RLCOMPRESS_ALWAYS_INLINE float sum_halving(Vec x) { return x; }
   static RLCOMPRESS_ALWAYS_INLINE Vec sums_halving(const Vec (&s)[1]) { return s[0]; }
 
@@ -142,6 +143,8 @@ struct Lanes {
     }
   }
 };
+
+using NarrowLanes = Lanes;
 
 #include "kernels/kernels.inl"
 

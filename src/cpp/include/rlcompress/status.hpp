@@ -27,6 +27,10 @@ namespace rlcompress {
   X(mask_size, "the masks' number or sizes do not match the weights")                        \
   X(counts_size, "the counts' number does not match the thresholds")                         \
   X(not_finite, "statistics need finite weights: NaN or infinity among them")                \
+  X(matrix_shape, "the arrays' sizes do not match the matrix")                               \
+  X(matrix_memory, "the matrix needs packed_bytes() bytes at a multiple of 64")              \
+  X(not_in_blocks, "the mask does not keep whole blocks of 16 outputs")                      \
+  X(overlap, "an output overlaps an input")                                                  \
   X(unknown_target, "no target of that name is compiled in; see target_name()")              \
   X(unavailable_target, "this processor lacks the instructions of that target")
 

@@ -1,0 +1,32 @@
+#include <rlcompress/matmul.hpp>
+
+#include <algorithm>
+
+#include "core/dispatch.hpp"
+#include "core/float_environment.hpp"
+#include "core/sparse_packing.hpp"
+
+namespace rlcompress {
+
+Status SparseMatrix::gradient(View<const float> x, View<const float> dy, std::size_t columns,
+                              View<float> out) const noexcept {
+  if (layout_ != SparseLayout::rows || columns % 16 != 0 || columns > std::size_t{1} << 31 ||
+      x.size() != inputs_ * columns || dy.size() != outputs_ * columns || out.size() != nonzeros_) {
+    return Status::matrix_shape;
+  }
+  Status status = Status::ok;
+  const KernelTable* const table = active_table(status);
+  if (table == nullptr) return status;
+  if (columns == 0) std::fill(out.begin(), out.end(), 0.0F);
+  const CanonicalFloats floats;
+  for (std::size_t column = 0; column < columns; column += sddmm_tile) {
+    for (const Block* block = blocks_; block < blocks_ + block_count_; ++block) {
+      table->sddmm_rows({columns_ + block->entry, runs_ + block->run, block->runs,
+                         x.data() + block->column * columns + column, dy.data() + column, columns,
+                         std::min(sddmm_tile, columns - column), out.data() + block->entry, column > 0});
+    }
+  }
+  return Status::ok;
+}
+
+}  // namespace rlcompress

@@ -1,0 +1,41 @@
+// The elementwise part of a training step on kept weights: updates, slopes, and the move between layouts.
+#pragma once
+
+#include <rlcompress/model.hpp>
+#include <rlcompress/status.hpp>
+#include <rlcompress/view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rlcompress {
+
+// v = fma(momentum, v, g); w = fma(-rate, v, w). Without velocity (empty): w = fma(-rate, g, w).
+Status sgd_update(View<float> weights, View<const float> gradient, View<float> velocity, float rate,
+                  float momentum) noexcept;
+
+struct Adam {
+  float beta1 = 0.9F;
+  float beta2 = 0.999F;
+  float rate = 1e-3F;    // learning rate / (1 - beta1^t) at step t = 1, 2, ..
+  float correction = 1;  // 1 / sqrt(1 - beta2^t)
+  float epsilon = 1e-8F;
+};
+
+// m += (1 - beta1) (g - m), fused; v = fma(1 - beta2, g g, beta2 v); w = fma(-rate, m / fma(sqrt(v), correction,
+// epsilon), w).
+Status adam_update(View<float> weights, View<const float> gradient, View<float> mean, View<float> square,
+                   const Adam& adam) noexcept;
+
+// In place on n elements: activation 0 identity, 1 relu, 2 tanh (docs/format.md), and dy times its slope, from its y.
+Status activate(std::uint8_t activation, View<float> y) noexcept;
+Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy) noexcept;
+
+// to[i] = from[places[i]]; places are trusted.
+Status gather(View<const float> from, View<const std::uint32_t> places, View<float> to) noexcept;
+
+// rows x columns to columns x `stride` >= rows; what lies beyond `rows` becomes +0.
+Status transpose(View<const float> from, std::size_t rows, std::size_t columns, std::size_t stride,
+                 View<float> to) noexcept;
+
+}  // namespace rlcompress
