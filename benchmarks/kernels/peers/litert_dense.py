@@ -1,0 +1,50 @@
+"""LiteRT with XNNPACK: set the input, invoke, get the output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from timing import Prepared
+from work import DenseWork
+
+from peers import library
+from peers.litert_models import float32_model, static_int8_model
+
+
+def float32(work: DenseWork) -> Prepared:
+    interpreter, first, last = _interpreter(float32_model(work))
+    x, put, get, invoke = work.x, interpreter.set_tensor, interpreter.get_tensor, interpreter.invoke
+
+    def call() -> Any:
+        put(first, x)
+        invoke()
+        return get(last)
+
+    return Prepared(call)
+
+
+def static_int8(work: DenseWork) -> Prepared:
+    """int8 in and out: what the caller pays for converting is not counted."""
+    interpreter, first, last = _interpreter(static_int8_model(work))
+    scale, zero = interpreter.get_input_details()[0]["quantization"]
+    x = np.clip(np.rint(work.x / scale) + zero, -128, 127).astype(np.int8)
+    put, get, invoke = interpreter.set_tensor, interpreter.get_tensor, interpreter.invoke
+
+    def call() -> Any:
+        put(first, x)
+        invoke()
+        return get(last)
+
+    def result() -> Any:
+        scale, zero = interpreter.get_output_details()[0]["quantization"]
+        return (get(last).astype(np.float64) - zero) * scale
+
+    return Prepared(call, result)
+
+
+def _interpreter(model: bytes) -> tuple[Any, int, int]:
+    module = library("ai_edge_litert.interpreter")
+    interpreter = module.Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter, interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]

@@ -1,0 +1,13 @@
+"""SciPy's CSR."""
+
+from __future__ import annotations
+
+from timing import Prepared
+from work import SparseWork
+
+from peers import library
+
+
+def csr(work: SparseWork) -> Prepared:
+    matrix, x = library("scipy.sparse").csr_array(work.weight), work.x
+    return Prepared(lambda: matrix @ x)

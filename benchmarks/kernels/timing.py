@@ -1,0 +1,127 @@
+"""Contenders for one piece of work, timed in turns so that noise of the machine hits all of them alike."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_LONG_US = 1000.0  # a single call of this length is a batch, and needs no warming
+
+
+class MissingError(Exception):
+    """A contender cannot run here; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A contender ready for one piece of work.
+
+    Args:
+        call: what is timed.
+        result: after a call, its answer for the check against the reference; None = what `call` returns.
+        reset: run before each call and not timed, for work that changes its operands; a batch is then one call.
+        before: run before a batch, and `after` behind it; not timed.
+        after: see `before`.
+    """
+
+    call: Callable[[], object]
+    result: Callable[[], object] | None = None
+    reset: Callable[[], object] | None = None
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
+
+    def answer(self) -> object:
+        """One call and its answer."""
+        with self.surroundings():
+            if self.reset is not None:
+                self.reset()
+            returned = self.call()
+            return returned if self.result is None else self.result()
+
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """`before` and `after` around a block."""
+        if self.before is not None:
+            self.before()
+        try:
+            yield
+        finally:
+            if self.after is not None:
+                self.after()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Microseconds of one call: the smallest and the median mean of a batch."""
+
+    minimum_us: float
+    median_us: float
+    batches: int
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Args:
+        batches: timed batches of each contender.
+        batch_us: aim for the length of a batch.
+        seconds: stop after this time once `least` batches are done.
+        least: batches that even the slowest contender gets.
+    """
+
+    batches: int = 60
+    batch_us: float = 100.0
+    seconds: float = 20.0
+    least: int = 5
+
+
+def time_in_turns(contenders: Mapping[str, Prepared], effort: Effort) -> dict[str, Timing]:
+    """Time every contender, one batch each per round."""
+    counts = {name: _calls_per_batch(prepared, effort) for name, prepared in contenders.items()}
+    means: dict[str, list[float]] = {name: [] for name in contenders}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        end = time.perf_counter() + effort.seconds
+        for batch in range(effort.batches):
+            if batch >= effort.least and time.perf_counter() > end:
+                break
+            for name, prepared in contenders.items():
+                means[name].append(_batch_us(prepared, counts[name]))
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: _timing(values) for name, values in means.items()}
+
+
+def _calls_per_batch(prepared: Prepared, effort: Effort) -> int:
+    if prepared.reset is not None:
+        return 1
+    prepared.answer()
+    once = _batch_us(prepared, 1)
+    if once * 20 < effort.batch_us:
+        once = _batch_us(prepared, 20)
+    return max(1 if once > _LONG_US else 5, int(effort.batch_us / max(once, 0.01)))
+
+
+def _batch_us(prepared: Prepared, count: int) -> float:
+    call = prepared.call
+    with prepared.surroundings():
+        if prepared.reset is not None:
+            prepared.reset()
+        elif count > 1:
+            for _ in range(count // 3 + 2):  # bring its operands and its code back into the caches
+                call()
+        start = time.perf_counter_ns()
+        for _ in range(count):
+            call()
+        return (time.perf_counter_ns() - start) / count * 1e-3
+
+
+def _timing(means: list[float]) -> Timing:
+    ordered = sorted(means)
+    return Timing(ordered[0], ordered[len(ordered) // 2], len(ordered))
