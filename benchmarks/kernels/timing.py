@@ -103,8 +103,11 @@ def _calls_per_batch(prepared: Prepared, effort: Effort) -> int:
         return 1
     prepared.answer()
     once = _batch_us(prepared, 1)
+    for _ in range(5):  # the smallest: an interrupted call must not pass for a long one
+        if once < 50 * _LONG_US:
+            once = min(once, _batch_us(prepared, 1))
     if once * 20 < effort.batch_us:
-        once = _batch_us(prepared, 20)
+        once = min(_batch_us(prepared, 20) for _ in range(3))
     return max(1 if once > _LONG_US else 5, int(effort.batch_us / max(once, 0.01)))
 
 
