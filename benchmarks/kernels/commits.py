@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--tiny", action="store_true", help="small operands and few batches")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # worktrees are removed on the way out
     known = TINY if options.tiny else GROUPS
     groups = [name for name in options.only.split(",") if name]
     for name in groups:
@@ -55,10 +57,10 @@ def worktree(commit: str, folder: Path) -> Iterator[Path]:
     """A commit checked out and its module built, for the length of a `with` block."""
     subprocess.run(["git", "worktree", "add", "--detach", "--quiet", str(folder), commit], cwd=ROOT, check=True)
     try:
-        build = ["-B", str(folder / "build" / "bench"), "-DCMAKE_BUILD_TYPE=Release", "-DRLCOMPRESS_PYTHON=ON"]
-        python = [f"-DPython_EXECUTABLE={sys.executable}", "-DRLCOMPRESS_BENCHMARKS=ON"]
-        for command in ([cmake(), "-S", str(folder), *build, *python], [cmake(), "--build", build[1]]):
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        build = str(folder / "build" / "bench")
+        settings = ["-DCMAKE_BUILD_TYPE=Release", "-DRLCOMPRESS_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"]
+        subprocess.run([cmake(), "-S", str(folder), "-B", build, *settings], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([cmake(), "--build", build, "--target", "_core"], check=True, stdout=subprocess.DEVNULL)
         yield folder
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", str(folder)], cwd=ROOT, check=True)

@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--core", type=int, default=0, help="processor to stay on")
     parser.add_argument("--contenders", default="", help="comma-separated parts of contenders' names; default: all")
     parser.add_argument("--tiny", action="store_true", help="small operands and few batches: tries the table")
+    parser.add_argument("--clock", choices=("wall", "processor"), default="wall", help="processor: for a busy machine")
     options = parser.parse_args()
     groups = TINY if options.tiny else GROUPS
     names = [name for name in options.only.split(",") if name] or list(groups)
@@ -55,7 +56,8 @@ def measure(name: str, options: argparse.Namespace) -> bool:
     command = [sys.executable, str(HERE / "measure.py"), name, "--out", str(options.out / f"{name}.json")]
     command += ["--core", str(options.core), "--contenders", options.contenders]
     command += ["--tiny"] if options.tiny else []
-    return subprocess.run(command, env={**os.environ, **ONE_THREAD}, check=False).returncode == 0
+    environment = {**os.environ, **ONE_THREAD, "RLCOMPRESS_BENCH_CLOCK": options.clock}
+    return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ def markdown(results: Sequence[dict[str, Any]]) -> str:
     for result in results:
         versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
         about = f"{result['machine']['processor']}; {result['machine']['system']}; {versions}"
-        parts.append(f"\n## {result['title']}\n\n{_rows(result)}\n\n{about}; commit {result['machine']['commit']}\n")
+        about += f"; commit {result['machine']['commit']}; {result['clock']} clock"
+        parts.append(f"\n## {result['title']}\n\n{_rows(result)}\n\n{about}\n")
         missing = sorted(_missing(result))
         parts.append("".join(f"\n- {line}" for line in missing) + ("\n" if missing else ""))
     return "".join(parts)

@@ -80,6 +80,7 @@ def test_what_is_missing_is_said(table):
     assert table.ratios(found) == {"best_peer": "NumPy"}
     result = {
         "title": "T",
+        "clock": "wall",
         "machine": {"processor": "p", "system": "s", "commit": "c"},
         "versions": {},
         "rows": [found],

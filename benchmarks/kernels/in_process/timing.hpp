@@ -2,10 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -40,11 +41,19 @@ inline float dependent(float value, float on) {
   return value;
 }
 
+// Wall clock, or time of this process alone where RLCOMPRESS_BENCH_CLOCK=processor.
+inline double now_us() {
+  static const char* const name = std::getenv("RLCOMPRESS_BENCH_CLOCK");
+  static const bool processor = name != nullptr && std::strcmp(name, "processor") == 0;
+  std::timespec now;
+  clock_gettime(processor ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
+}
+
 inline double batch_us(const Contender& contender, std::size_t calls) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  const double start = now_us();
   contender.run(calls);
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(calls);
+  return (now_us() - start) / static_cast<double>(calls);
 }
 
 // A call of this length is a batch of its own and needs no warming.
