@@ -60,7 +60,8 @@ def worktree(commit: str, folder: Path) -> Iterator[Path]:
         build = str(folder / "build" / "bench")
         settings = ["-DCMAKE_BUILD_TYPE=Release", "-DRLCOMPRESS_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"]
         subprocess.run([cmake(), "-S", str(folder), "-B", build, *settings], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([cmake(), "--build", build, "--target", "_core"], check=True, stdout=subprocess.DEVNULL)
+        module = [cmake(), "--build", build, "--target", "_core", "--parallel"]
+        subprocess.run(module, check=True, stdout=subprocess.DEVNULL)
         yield folder
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", str(folder)], cwd=ROOT, check=True)

@@ -88,7 +88,7 @@ _STEPS = (StepWork(sparsity=0.9), StepWork(sparsity=0.95))
 _RANKINGS = tuple(RankingWork(count) for count in (10_000, 1_000_000, 10_000_000, 25_000_000))
 _RANKING_GOALS = (Goal(2.5, 6), Goal(4, 9), Goal(3.8, 8))
 _PRUNE = RankingWork(25_000_000, 4)
-_LONG = Effort(batches=30, batch_us=200, seconds=15, least=5)
+_LONG = Effort(batches=30, batch_us=200, seconds=10, least=5)
 
 GROUPS: dict[str, Group] = {
     "dense": Group("float32, one observation, called from Python", _PYTHON[0], goals=_PYTHON[1]),
