@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rlcompress.importers import load_policy as load_policy
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
+    from rlcompress.layerwise.env import PruningEnv as PruningEnv
     from rlcompress.reporting.progress import progress as progress
     from rlcompress.sparse import SparseMatrix as SparseMatrix
     from rlcompress.tasks.policy import PolicyTask as PolicyTask
@@ -39,6 +40,7 @@ _LAZY = {
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
     "SparseMatrix": "rlcompress.sparse",
+    "PruningEnv": "rlcompress.layerwise.env",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
     "load_policy": "rlcompress.importers",
@@ -60,6 +62,7 @@ __all__ = [
     "Normalisation",
     "PoPS",
     "PolicyTask",
+    "PruningEnv",
     "QuantizedDense",
     "Raw",
     "RlcompressError",

@@ -63,5 +63,9 @@ class MissingExtraError(RlcompressError, ImportError):
         return type(self), (self.module, self.extra)
 
 
+class EvaluationError(RlcompressError, RuntimeError):
+    """A judge failed on a candidate or gave no finite number."""
+
+
 class StatisticsWarning(UserWarning):
     """Observation statistics seem to be needed and were not given: the policy would be wrong."""

@@ -1,0 +1,107 @@
+"""Rows of data that judge a model: read once, held in memory, always in the same batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcompress.errors import InvalidValueError
+from rlcompress.layerwise.private_copy import preserved_generators
+from rlcompress.layerwise.traced_layers import call_arguments
+from rlcompress.optional import require
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Arguments of one call and what should come out.
+
+    Args:
+        args, kwargs: of the model.
+        targets: tensor, first dimension rows.
+        rows: rows in the batch.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    targets: Any
+    rows: int
+
+
+def read_batches(data: Any, model: Any, batch_size: int) -> list[Batch]:
+    """Batches of `data`, on the model's device.
+
+    Args:
+        data: `(x, y)` of arrays or tensors, which are cut into batches in an order shuffled once (so that the first
+            batches stand for all), or an iterable of `(x, y)` batches such as a DataLoader, taken as they come. `x` may
+            be a tuple of arguments or a dict of named ones in a loader.
+        model: gives device and floating type.
+        batch_size: rows per batch, for arrays.
+
+    Raises:
+        InvalidValueError: no rows, or x and y of different lengths.
+    """
+    torch = require("torch")
+    with preserved_generators():
+        pairs = list(_pairs(data, batch_size))
+    first = next(model.parameters(), None)
+    batches = []
+    for x, y in pairs:
+        args, kwargs, rows = call_arguments(model, x)
+        targets = torch.as_tensor(np.array(y) if isinstance(y, np.ndarray) else y)
+        if first is not None:
+            targets = targets.to(first.device)
+        if targets.ndim == 0 or len(targets) != rows:
+            raise InvalidValueError(f"data: as many targets as rows ({rows}) expected, found {tuple(targets.shape)}")
+        if rows:
+            batches.append(Batch(args, kwargs, targets, rows))
+    if not batches:
+        raise InvalidValueError("data: at least one row expected, found none")
+    return batches
+
+
+def data_storages(batches: Iterable[Batch]) -> set[int]:
+    """Where the data's own memory starts."""
+    torch = require("torch")
+    return {
+        value.untyped_storage().data_ptr()
+        for batch in batches
+        for value in (*batch.args, *batch.kwargs.values())
+        if isinstance(value, torch.Tensor)
+    }
+
+
+def example_of(data: Any) -> Any:
+    """One row of arrays or the first batch of a loader, for a traced forward.
+
+    Raises:
+        InvalidValueError: no rows.
+    """
+    with preserved_generators():
+        for x, _ in _pairs(data, 1):
+            return x
+    raise InvalidValueError("data: at least one row expected, found none")
+
+
+def _pairs(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
+    if isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
+        x, y = data
+        if len(x.shape) < 1 or len(y.shape) < 1 or x.shape[0] != y.shape[0]:
+            raise InvalidValueError(
+                f"data: x and y with the same rows expected, found {tuple(x.shape)}, {tuple(y.shape)}"
+            )
+        order = np.random.default_rng(0).permutation(int(x.shape[0]))
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            yield x[chosen], y[chosen]
+        return
+    try:
+        batches = iter(data)
+    except TypeError:
+        raise InvalidValueError(f"data: (x, y) or a DataLoader expected, found {type(data).__name__}") from None
+    for batch in batches:
+        if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            raise InvalidValueError(f"data: batches of (x, y) expected, found {type(batch).__name__}")
+        yield batch[0], batch[1]

@@ -1,0 +1,161 @@
+"""Which weights of a module can be pruned, in which order a forward calls them, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlcompress.errors import InvalidValueError
+from rlcompress.optional import require
+
+if TYPE_CHECKING:
+    import torch
+
+_KINDS = {"Linear": "linear", "Conv1d": "conv1d", "Conv2d": "conv2d", "Conv3d": "conv3d"}
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A weight that can be pruned, and every module that uses it."""
+
+    name: str
+    kind: str
+    parameter: torch.nn.Parameter
+    groups: int
+    modules: tuple[torch.nn.Module, ...]
+
+
+@dataclass
+class Call:
+    """What the traced forward did with a weight: multiply-accumulates and outputs per row, over all its calls."""
+
+    macs: int
+    outputs: int
+
+
+def prunable_sites(model: torch.nn.Module, skip: Sequence[str]) -> tuple[list[Site], list[str]]:
+    """Weights in order of registration, and notes on what was left out.
+
+    Raises:
+        InvalidValueError: a pattern of `skip` matches no module and no parameter.
+    """
+    torch = require("torch")
+    owners: dict[int, list[tuple[str, str, Any]]] = {}
+    notes: list[str] = []
+    unused = set(skip)
+    for path, module in model.named_modules():
+        matching = {pattern for pattern in skip if _matches(path, pattern) or _matches(f"{path}.weight", pattern)}
+        unused -= matching
+        kind = next((kind for name, kind in _KINDS.items() if isinstance(module, getattr(torch.nn, name))), None)
+        weight = getattr(module, "weight", None)
+        name = f"{path}.weight" if path else "weight"
+        if kind is None:
+            if isinstance(weight, torch.nn.Parameter) and weight.dim() > 1:
+                notes.append(f"{name}: left dense, {type(module).__name__} is no kind that is pruned")
+            elif isinstance(module, torch.nn.RNNBase):
+                notes.append(f"{path}: left dense, {type(module).__name__} is no kind that is pruned")
+        elif not isinstance(weight, torch.nn.Parameter):
+            notes.append(f"{name}: skipped, it is not a parameter but {type(weight).__name__}")
+        elif matching:
+            notes.append(f"{name}: skipped as asked")
+        elif (reason := _unfit(weight)) is not None:
+            notes.append(f"{name}: skipped, {reason}")
+        else:
+            owners.setdefault(id(weight), []).append((name, kind, module))
+    if unused:
+        raise InvalidValueError(f"skip: {sorted(unused)} match no layer; see model.named_modules() for the names")
+    sites = []
+    for places in owners.values():
+        name, kind, module = places[0]
+        if len(places) > 1:
+            notes.append(f"{name}: shared with {', '.join(place[0] for place in places[1:])}, counted once")
+        modules = tuple(place[2] for place in places)
+        sites.append(Site(name, kind, module.weight, int(getattr(module, "groups", 1)), modules))
+    return sites, notes
+
+
+def trace_calls(model: torch.nn.Module, sites: Sequence[Site], example_inputs: Any) -> dict[int, Call]:
+    """Cost by `id` of parameter, in the order in which a forward in evaluation mode first calls them.
+
+    Raises:
+        InvalidValueError: the forward fails on these inputs.
+    """
+    torch = require("torch")
+    args, kwargs, rows = call_arguments(model, example_inputs)
+    calls: dict[int, Call] = {}
+    hooks = []
+    for site in sites:
+        for module in site.modules:
+            hooks.append(module.register_forward_hook(_Recorder(calls, site, rows)))
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.no_grad():
+            model.eval()(*args, **kwargs)
+    except Exception as error:
+        shapes = [tuple(value.shape) for value in (*args, *kwargs.values()) if hasattr(value, "shape")]
+        raise InvalidValueError(
+            f"model: the forward fails on example inputs of shape {shapes}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    return calls
+
+
+def call_arguments(model: torch.nn.Module, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+    """Positional and named arguments as tensors on the model's device in its floating type, and the rows in them."""
+    first = next(model.parameters(), None)
+    if isinstance(inputs, dict):
+        args: tuple[Any, ...] = ()
+        kwargs = {name: as_input(value, first) for name, value in inputs.items()}
+    else:
+        values = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        args, kwargs = tuple(as_input(value, first) for value in values), {}
+    shaped = [value for value in (*args, *kwargs.values()) if getattr(value, "ndim", 0) > 0]
+    return args, kwargs, int(shaped[0].shape[0]) if shaped else 1
+
+
+def as_input(value: Any, like: torch.Tensor | None) -> Any:
+    """Arrays and tensors on the device of `like`, floating ones in its type; anything else as it is."""
+    torch = require("torch")
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(np.array(value))
+    if not isinstance(value, torch.Tensor) or like is None:
+        return value
+    return value.to(like.device, like.dtype) if value.is_floating_point() else value.to(like.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Recorder:
+    calls: dict[int, Call]
+    site: Site
+    rows: int
+
+    def __call__(self, module: Any, inputs: Any, output: Any) -> None:
+        call = self.calls.setdefault(id(self.site.parameter), Call(0, 0))
+        values = output.numel() // max(1, self.rows)
+        weight = self.site.parameter
+        call.outputs += values
+        call.macs += values * (weight.numel() // weight.shape[0])
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def _unfit(weight: Any) -> str | None:
+    if weight.numel() == 0:
+        return "it is empty"
+    if not weight.requires_grad:
+        return "it is frozen (requires_grad is False)"
+    if not weight.is_floating_point():
+        return f"its type is {weight.dtype}"
+    if weight.device.type == "meta":
+        return "it has no values (meta device)"
+    return None
