@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rlcompress.layerwise.prefix_cache import PrefixCache, State, size_of
-from rlcompress.layerwise.program import Program, Values
+from rlcompress.layerwise.program import Program, Sink, Values
 from rlcompress.layerwise.rows import Batch, data_storages
 from rlcompress.layerwise.working_weights import WorkingWeights
 from rlcompress.optional import require
@@ -31,7 +31,8 @@ class Stage:
 class Calibration(Protocol):
     """Sets parameters again while rows run through the steps."""
 
-    def run(self, values: Values, start: int, saves: dict[int, list[Values]], kept: Sequence[int]) -> None: ...
+    def run(self, values: Values, start: int, saves: Mapping[int, Sink], kept: Sequence[int]) -> None:
+        """Run the calibration rows from `start` to the end."""
 
 
 class CachedForward:
@@ -58,8 +59,8 @@ class CachedForward:
         self._data = data_storages(batches)
         self._cache = PrefixCache(limit_bytes)
         self.stages = _stages(program.entries, [layer.macs for layer in weights.prunable.layers])
-        self._sizes: dict[int, int] = {}
         self._rows = sum(batch.rows for batch in self._judging)
+        self._sizes = self._stage_sizes()
         self.spent = 0.0
 
     @property
@@ -87,6 +88,15 @@ class CachedForward:
         finally:
             self._keep(kept, states, kept_values)
 
+    def _stage_sizes(self) -> dict[int, int]:
+        """Bytes of the live values at each stage for all rows, judged by the first batch; nothing is held."""
+        batch = self._judging[0]
+        meters = {stage.entry: _Meter(self._data) for stage in self.stages}
+        with require("torch").no_grad():
+            self._program.run(self._program.inputs(batch.args, batch.kwargs), 0, meters)
+        sizes = [meters[stage.entry].size_bytes * self._rows // batch.rows for stage in self.stages]
+        return dict(enumerate(sizes))
+
     def _enter(self, states: Sequence[State | None], place: int, batch: Batch) -> tuple[int, Values, float]:
         """Where a batch can start: the last stage whose values are known for it.
 
@@ -99,16 +109,22 @@ class CachedForward:
         return 0, self._program.inputs(batch.args, batch.kwargs), 1.0
 
     def _wanted(self, kept: tuple[int, ...]) -> list[int]:
-        """Stages worth keeping: where the next layer of this plan begins, and those that are small."""
+        """Stages worth keeping.
+
+        Of a plan that goes on dense, as an episode's do: where its last pruned layer is entered, for its other actions,
+        and where the next one is. Of a whole plan: those that are small, since any layer may change next.
+        """
         full = self._weights.prunable.ceilings
         changed = max((index + 1 for index in range(len(kept)) if kept[index] != full[index]), default=0)
-        following = next((index for index, stage in enumerate(self.stages) if stage.first >= changed), None)
-        found, room = set() if following is None else {following}, self._cache.limit_bytes // 4
+        if changed < len(kept):
+            last = max(index for index, stage in enumerate(self.stages) if stage.first <= max(changed - 1, 0))
+            following = [index for index, stage in enumerate(self.stages) if stage.first >= changed]
+            return sorted({last, *following[:1]})
+        found, room = [], self._cache.limit_bytes // 4
         for index, size in sorted(self._sizes.items(), key=lambda item: (item[1], item[0])):
             room -= size
-            if room < 0:
-                break
-            found.add(index)
+            if room >= 0:
+                found.append(index)
         return sorted(found)
 
     def _keep(self, kept: tuple[int, ...], states: Sequence[State | None], values: dict[int, list[Values]]) -> None:
@@ -118,9 +134,18 @@ class CachedForward:
             if not batches or (before is not None and len(before.batches) >= len(batches)):
                 continue
             size = size_of(batches, self._data)
-            if len(batches) == len(self._batches):
-                self._sizes[index] = size
             self._cache.put(kept[: self.stages[index].first], State(batches, size))
+
+
+class _Meter:
+    """Measures values instead of keeping them."""
+
+    def __init__(self, data: set[int]) -> None:
+        self.size_bytes = 0
+        self._data = data
+
+    def append(self, values: Values) -> None:
+        self.size_bytes += size_of([values], self._data)
 
 
 def _stages(entries: Sequence[int], macs: Sequence[int]) -> tuple[Stage, ...]:

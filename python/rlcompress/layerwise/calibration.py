@@ -5,11 +5,11 @@ set again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlcompress.layerwise.least_squares import fits, fitted
-from rlcompress.layerwise.program import Program, Values
+from rlcompress.layerwise.program import Program, Sink, Values
 from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rows import Batch
 from rlcompress.layerwise.working_weights import WorkingWeights
@@ -52,7 +52,7 @@ class LayerCalibration:
                 notes.append(f"{name}: not fitted again, it is called more than once or is no layer for least squares")
         self.notes = tuple(notes)
 
-    def run(self, values: Values, start: int, saves: dict[int, list[Values]], kept: Sequence[int]) -> None:
+    def run(self, values: Values, start: int, saves: Mapping[int, Sink], kept: Sequence[int]) -> None:
         """Run the calibration rows from `start` to the end and set parameters on the way."""
         full = self._weights.prunable.ceilings
         first = next((index for index in range(len(kept)) if kept[index] != full[index]), len(kept))

@@ -68,17 +68,12 @@ class DataEvaluator:
         self._batches = read_batches(_prepared(prunable, data), self._model, batch_size)
         self.rows = sum(batch.rows for batch in self._batches)
         self.notes: tuple[str, ...] = ()
-        self._plain_spent = 0.0
+        self.spent = 0.0
         self._scores: dict[tuple[int, ...], float] | None = None if cache_bytes is None else {}
         self._forward: CachedForward | None = None
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
             self._forward = self._cached(dense, cache_bytes or 0, recovery)
-
-    @property
-    def spent(self) -> float:
-        """Network evaluations so far; a run from the middle counts its share."""
-        return self._plain_spent + (self._forward.spent if self._forward is not None else 0.0)
 
     @property
     def cached(self) -> bool:
@@ -161,14 +156,21 @@ class DataEvaluator:
         return float(self._metric(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])))
 
     def _outputs(self, plan: tuple[int, ...]) -> Outputs:
-        return self._plain(plan) if self._forward is None else self._forward.outputs(plan)
+        if self._forward is None:
+            yield from self._plain(plan)
+            return
+        before = self._forward.spent
+        try:
+            yield from self._forward.outputs(plan)
+        finally:
+            self.spent += self._forward.spent - before
 
     def _plain(self, plan: tuple[int, ...]) -> Outputs:
         self._weights.set(plan)
         for batch in self._batches:
             with require("torch").no_grad():
                 output = _call(self._model, batch)
-            self._plain_spent += batch.rows / self.rows
+            self.spent += batch.rows / self.rows
             yield batch, output
 
     def _dense_outputs(self) -> list[Any]:

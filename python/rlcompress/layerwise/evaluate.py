@@ -21,16 +21,14 @@ CACHE_BYTES = 1 << 30
 
 @runtime_checkable
 class Evaluator(Protocol):
-    """Judges plans. The same counts always give the same score."""
+    """Judges plans. The same counts always give the same score.
 
-    @property
-    def spent(self) -> float:
-        """Network evaluations so far.
+    Attributes:
+        spent: network evaluations so far: 1.0 is one forward over the whole evaluation set, a run from the middle
+            counts its share of multiply-accumulates, a remembered score nothing. May be set.
+    """
 
-        1.0 is one forward over the whole evaluation set; a run from the middle counts its share of
-        multiply-accumulates, a remembered score nothing.
-        """
-        ...
+    spent: float
 
     def score(self, kept: Sequence[int]) -> float:
         """Score of the model that keeps these counts per layer; larger is better.

@@ -126,13 +126,17 @@ def _fold_parametrizations(module: Any, path: str, held: dict[int, Any], notes: 
     parametrize = require("torch.nn.utils.parametrize")
     if not parametrize.is_parametrized(module):
         return
-    for name in list(module.parametrizations):
-        frozen = not any(original.requires_grad for original in module.parametrizations[name].parameters())
-        parametrize.remove_parametrizations(module, name, leave_parametrized=True)
-        parameter = getattr(module, name)
-        parameter.requires_grad_(not frozen)
-        if not bool((parameter != 0).all()):
-            held[id(parameter)] = parameter.detach() != 0
+    folded = []
+    for name, entry in module.parametrizations.items():
+        value = getattr(module, name).detach().clone()
+        folded.append((name, value, any(original.requires_grad for original in entry.parameters())))
+    # Not by remove_parametrizations: that edits the class, which the user's module shares with its copy.
+    module.__class__ = type(module).__bases__[0]
+    del module._modules["parametrizations"]
+    for name, value, trained in folded:
+        module.register_parameter(name, require("torch").nn.Parameter(value, requires_grad=trained))
+        if not bool((value != 0).all()):
+            held[id(getattr(module, name))] = value != 0
         notes.append(f"{_join(path, name)}: its parametrisation is folded into the weight")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rlcompress.errors import UnsupportedError
 from rlcompress.optional import require
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 Values = dict[Any, Any]
 """Graph node to what it gave."""
+
+
+class Sink(Protocol):
+    """Takes the live values at a step."""
+
+    def append(self, values: Values, /) -> None:
+        """Take them."""
+
 
 _PLAIN_OPERATORS = {
     operator.iadd: operator.add,
@@ -75,7 +83,7 @@ class Program:
         self,
         values: Values,
         start: int,
-        saves: Mapping[int, list[Values]],
+        saves: Mapping[int, Sink],
         prepare: Callable[[int, Any, Any], None] | None = None,
     ) -> Any:
         """Run steps from `start` to the output; `values` is used up.
@@ -83,7 +91,7 @@ class Program:
         Args:
             values: what is alive at `start`.
             start: index of the first step.
-            saves: steps at whose entry the live values are appended to the list given.
+            saves: steps at whose entry the live values are handed to the sink, such as a list.
             prepare: called with (index, module, input) before a module runs.
         """
         for index in range(start, len(self.nodes)):
@@ -109,7 +117,7 @@ class Program:
             return self.modules[str(node.target)](*args, **kwargs)
         if node.op == "call_method":
             return getattr(args[0], str(node.target))(*args[1:], **kwargs)
-        return node.target(*args, **kwargs)
+        return node.target(*args, **kwargs)  # type: ignore[operator]  # a function, not a name
 
     def _argument(self, argument: Any, values: Values) -> Any:
         return require("torch.fx.node").map_arg(argument, values.__getitem__)
@@ -121,7 +129,7 @@ def _trace(model: Any, leaves: Collection[Any]) -> GraphModule:
 
     class Tracer(fx.Tracer):  # type: ignore[name-defined,misc]  # loaded by name
         def is_leaf_module(self, module: Any, qualified_name: str) -> bool:
-            return id(module) in kept or super().is_leaf_module(module, qualified_name)  # type: ignore[no-any-return]
+            return id(module) in kept or super().is_leaf_module(module, qualified_name)
 
     try:
         return fx.GraphModule(model, Tracer().trace(model))  # type: ignore[no-any-return]

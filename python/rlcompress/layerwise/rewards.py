@@ -37,7 +37,9 @@ class Reward:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.target_accuracy) or self.target_accuracy == 0:
-            raise InvalidValueError(f"target_accuracy: a finite number but 0 expected, found {self.target_accuracy}")
+            raise InvalidValueError(
+                f"target_accuracy: the score to hold, finite and not 0, expected, found {self.target_accuracy}"
+            )
         if not 0 < self.target_sparsity <= 1:
             raise InvalidValueError(
                 f"target_sparsity: a share in (0, 1] expected (0.9 prunes 90 %), found {self.target_sparsity}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress import kernels
+from rlcompress import kernels, ranking
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError
 
@@ -36,7 +36,8 @@ def alpha_counts(weights: Sequence[FloatArray], alphas: Sequence[float] = ALPHAS
     multiples = np.array(alphas, np.float64)
     if multiples.ndim != 1 or not (np.isfinite(multiples) & (multiples >= 0)).all():
         raise InvalidValueError(f"alphas: finite multiples >= 0 expected, found {list(alphas)}")
-    return np.stack([_counts_at_least(weight, multiples * population_std(weight)) for weight in weights])
+    deviations = np.array(_deviations(weights))
+    return _counts_at_least(weights, deviations[:, None] * multiples)
 
 
 def share_counts(sizes: Sequence[int], shares: Sequence[float]) -> Counts:
@@ -61,16 +62,24 @@ def quantile_shares(actions: int, least: float) -> tuple[float, ...]:
     return tuple(float(least ** (step / (actions - 1))) for step in range(actions))
 
 
-def population_std(weight: FloatArray) -> float:
-    """Standard deviation over the layer's weights, in float64."""
-    return float(np.std(weight, dtype=np.float64))
+def _deviations(weights: Sequence[FloatArray]) -> list[float]:
+    """Population standard deviations, in float64; by the core's statistics where it has them."""
+    statistics = getattr(ranking, "weight_statistics", None)
+    if statistics is not None:
+        return [float(found.std) for found in statistics(weights)]
+    return [float(np.std(weight, dtype=np.float64)) for weight in weights]
 
 
-def _counts_at_least(weight: FloatArray, thresholds: npt.NDArray[np.float64]) -> Counts:
-    """How many magnitudes are not below each threshold (after rounding to float32), by the core."""
-    mask = np.empty(weight.shape, np.bool_)
-    counts = np.empty(thresholds.size, np.int64)
-    for place, bound in enumerate(thresholds.astype(np.float32)):
-        kernels.keep_at_least(weight, float(bound), mask)
-        counts[place] = np.count_nonzero(mask)
+def _counts_at_least(weights: Sequence[FloatArray], thresholds: npt.NDArray[np.float64]) -> Counts:
+    """How many magnitudes are not below each threshold (after rounding to float32): one pass where the core has it."""
+    count = getattr(ranking, "counts_at_least", None)
+    if count is not None:
+        found: Counts = count(weights, thresholds)
+        return found
+    counts = np.empty(thresholds.shape, np.int64)
+    for layer, weight in enumerate(weights):
+        mask = np.empty(weight.shape, np.bool_)
+        for place, bound in enumerate(thresholds[layer].astype(np.float32)):
+            kernels.keep_at_least(weight, float(bound), mask)
+            counts[layer, place] = np.count_nonzero(mask)
     return counts
