@@ -1,4 +1,7 @@
-"""A model of 25.6 million weights. Margins are wide: the machine may be busy; the aims are 5 s, 0.5 s and three models."""
+"""A model of 25.6 million weights.
+
+Margins are wide, for the machine may be busy: the aims are 5 s to build and 0.5 s for the thresholds.
+"""
 
 from __future__ import annotations
 
