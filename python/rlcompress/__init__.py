@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
     from rlcompress.reporting.progress import progress as progress
     from rlcompress.sparse import SparseMatrix as SparseMatrix
+    from rlcompress.tasks.data_files import load_data as load_data
+    from rlcompress.tasks.dataset import DatasetTask as DatasetTask
     from rlcompress.tasks.policy import PolicyTask as PolicyTask
     from rlcompress.training.masked import MaskedMLP as MaskedMLP
     from rlcompress.training.masked_linear import MaskedLinear as MaskedLinear
@@ -37,12 +39,14 @@ __version__ = "0.1.0"
 _LAZY = {
     "MaskedLinear": "rlcompress.training.masked_linear",
     "MaskedMLP": "rlcompress.training.masked",
+    "DatasetTask": "rlcompress.tasks.dataset",
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
     "SparseMatrix": "rlcompress.sparse",
     "PruningEnv": "rlcompress.layerwise.env",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
+    "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
     "progress": "rlcompress.reporting.progress",
     "resume": "rlcompress.engine.run",
@@ -53,6 +57,7 @@ __all__ = [
     "Argmax",
     "Clip",
     "Contract",
+    "DatasetTask",
     "Dense",
     "FormatError",
     "IntegerDense",
@@ -72,6 +77,7 @@ __all__ = [
     "compress",
     "from_torch",
     "load",
+    "load_data",
     "load_policy",
     "magnitude_masks",
     "progress",

@@ -14,6 +14,8 @@ _EXTRA_OF = {
     "cma": "train",
     "joblib": "train",
     "matplotlib": "train",
+    "sklearn": "data",
+    "PIL": "data",
 }
 
 

@@ -22,6 +22,7 @@ ALGORITHMS: dict[str, str] = {
     "pops-paper": "rlcompress.algorithms.pops_paper:PaperPoPS",
 }
 TASKS: dict[str, str] = {
+    "dataset": "rlcompress.tasks.dataset:DatasetTask",
     "policy": "rlcompress.tasks.policy:PolicyTask",
 }
 

@@ -1,0 +1,275 @@
+"""`DatasetTask`: a network judged row by row on labelled data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Literal, Union
+
+import numpy as np
+
+from rlcompress.arrays import FloatArray
+from rlcompress.contract import Argmax
+from rlcompress.errors import CheckpointError, InvalidValueError
+from rlcompress.network import Network
+from rlcompress.problem import SPLITS, Actor, Batch, Float64Array, Score, Split
+from rlcompress.runtime import Runtime
+from rlcompress.tasks.data_files import load_data
+from rlcompress.tasks.labelled import Pair, Targets, inputs
+from rlcompress.tasks.row_splits import IndexArray, deal
+
+Metric = Literal["accuracy", "squared_error"]
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetTask:
+    """Labelled rows as judge; a row's score is 1 or 0 (its class was found or not), or the negative squared error.
+
+    Rows are dealt once, by the seed, into training rows and four disjoint pools for the splits of `problem.Split`;
+    classes (or small and large targets) are spread evenly. Scaling is the caller's business: a `Normalisation` in the
+    network's contract, or scaled rows; fit it on training rows only (`training_rows`).
+
+    Args:
+        x: (rows, ...) finite numbers, cast to float32; uint8 is divided by 255.
+        y: (rows,) class indices 0, 1, ... for "accuracy"; (rows,) or (rows, outputs) finite numbers for
+            "squared_error".
+        test: (x, y) used for the `final` split alone; without it `final` takes its share of the rows.
+        validation: share of the rows held out of training, 0..1 exclusive, for the splits in equal parts.
+        seed: of the deal.
+        metric: "accuracy" or "squared_error" (mean over outputs).
+        name: for reports.
+        source: file or name that `load_data` reads again on resume; None where arrays were given.
+        target, kind: as for `load_data`, with `source`.
+
+    Raises:
+        InvalidValueError: shapes, NaN, one class only, or too few rows; says which.
+    """
+
+    x: FloatArray
+    y: Targets
+    test: tuple[Any, Any] | None = field(default=None, kw_only=True)
+    validation: float = field(default=0.25, kw_only=True)
+    seed: int = field(default=0, kw_only=True)
+    metric: Metric = field(default="accuracy", kw_only=True)
+    name: str = field(default="dataset", kw_only=True)
+    source: str | None = field(default=None, kw_only=True)
+    target: Union[str, int, None] = field(default=None, kw_only=True)
+    kind: Literal["auto", "classes", "values"] = field(default="auto", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.metric not in ("accuracy", "squared_error"):
+            raise InvalidValueError(f"metric: 'accuracy' or 'squared_error' expected, found {self.metric!r}")
+        if not 0 < self.validation < 1:
+            raise InvalidValueError(f"validation: a share between 0 and 1 expected, found {self.validation}")
+        x, y = _checked(self.x, self.y, self.metric, "x and y")
+        if self.metric == "accuracy" and y.min() == y.max():
+            raise InvalidValueError(f"y: at least two classes expected, found {y.min()} in every row")
+        pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = {}
+        held: tuple[Split, ...] = SPLITS if self.test is None else SPLITS[:-1]
+        for pool, rows in deal(y, held, self.validation, self.seed).items():
+            pools[pool] = (x, y, rows)
+        if self.test is not None:
+            xt, yt = _checked(*self.test, self.metric, "test")
+            if xt.shape[1:] != x.shape[1:] or yt.shape[1:] != y.shape[1:]:
+                raise InvalidValueError(f"test: rows of {x.shape[1:]} expected as in x, found {xt.shape[1:]}")
+            pools["final"] = (xt, yt, np.arange(len(xt)))
+        for attribute, value in (("x", x), ("y", y), ("_pools", pools)):
+            object.__setattr__(self, attribute, value)
+
+    @classmethod
+    def from_file(
+        cls,
+        source: Union[str, PathLike[str]],
+        *,
+        target: Union[str, int, None] = None,
+        kind: Literal["auto", "classes", "values"] = "auto",
+        validation: float = 0.25,
+        seed: int = 0,
+    ) -> DatasetTask:
+        """The task of a file, folder or name that `load_data` reads; `resume` finds it again by itself."""
+        data = load_data(source, target=target, kind=kind)
+        metric: Metric = "accuracy" if data.classes else "squared_error"
+        return cls(
+            data.x,
+            data.y,
+            test=data.test,
+            validation=validation,
+            seed=seed,
+            metric=metric,
+            name=str(source),
+            source=str(source),
+            target=target,
+            kind=kind,
+        )
+
+    @property
+    def searchable(self) -> bool:
+        return True
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that a network for this task needs."""
+        if self.metric == "accuracy":
+            return max(int(self.y.max()), *(int(pool[1].max()) for pool in self._all.values())) + 1
+        return 1 if self.y.ndim == 1 else int(self.y.shape[1])
+
+    @property
+    def training_rows(self) -> Pair:
+        """(x, y) of the rows in no split: what a network or a scaling may be fitted on."""
+        x, y, rows = self._all["data"]
+        return Pair(x[rows], y[rows])
+
+    def rows(self, split: Split) -> Pair:
+        """(x, y) of a split, in the order of its units."""
+        x, y, rows = self._all[split]
+        return Pair(x[rows], y[rows])
+
+    def count(self, split: Split) -> int:
+        """Units that a split holds."""
+        return len(self._all[split][2])
+
+    def check(self, network: Network) -> None:
+        """Refuse a network whose sizes or head do not fit.
+
+        Raises:
+            InvalidValueError: says which size or head is wrong.
+        """
+        wanted = int(np.prod(self.x.shape[1:]))
+        if network.contract.input_size != wanted:
+            raise InvalidValueError(
+                f"{self.name}: rows of {wanted} values, the network takes {network.contract.input_size}"
+            )
+        discrete = isinstance(network.contract.head, Argmax)
+        if self.metric == "squared_error" and discrete:
+            raise InvalidValueError(f"{self.name}: values are asked for, the network's head is argmax; use Raw()")
+        fits = network.output_size >= self.outputs if self.metric == "accuracy" else network.output_size == self.outputs
+        if not fits:
+            raise InvalidValueError(
+                f"{self.name}: {self.outputs} outputs needed, the network gives {network.output_size}"
+            )
+
+    def prepare(self, teacher: Network) -> Network:
+        """The teacher as it is."""
+        return teacher
+
+    def score(self, network: Network, split: Split, start: int, count: int) -> Score:
+        """Scores of rows `start .. start + count - 1` of a split.
+
+        Raises:
+            InvalidValueError: the split does not hold these rows.
+        """
+        if start < 0 or count < 1 or start + count > self.count(split):
+            raise InvalidValueError(
+                f"{self.name}: split {split} holds {self.count(split)} rows, {start}..{start + count - 1} asked for; "
+                "give more rows or a larger validation share"
+            )
+        return Score(self._judge(network, split, np.arange(start, start + count)))
+
+    def score_many(self, networks: Sequence[Network], split: Split, start: int, count: int) -> list[Score]:
+        """Several networks on the same rows."""
+        return [self.score(network, split, start, count) for network in networks]
+
+    def visit(self, actor: Actor, start: int, count: int, seed: int, explore: float = 0.0) -> Batch:
+        """`count` training rows from `start` on, from the first again after the last; what acts has no influence."""
+        x, _, rows = self._all["data"]
+        at = np.arange(start, start + count) % len(rows)
+        scores = self._judge(actor, "data", at) if isinstance(actor, Network) else np.zeros(0)
+        return Batch(x[rows[at]].reshape(count, -1), scores)
+
+    def visit_many(
+        self, actors: Sequence[Actor], start: int, count: int, seed: int, explore: float = 0.0
+    ) -> list[Batch]:
+        """`visit` for several actors."""
+        return [self.visit(actor, start, count, seed, explore) for actor in actors]
+
+    def describe(self) -> Mapping[str, Any]:
+        """Settings that identify the task, with a digest of the rows."""
+        return {
+            "kind": "dataset",
+            "source": self.source,
+            "target": self.target,
+            "target_kind": self.kind,
+            "metric": self.metric,
+            "validation": self.validation,
+            "seed": self.seed,
+            "rows": len(self.x),
+            "digest": self.digest,
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the shapes and bytes of all rows and targets."""
+        digest = hashlib.sha256()
+        for x, y, _ in (self._all["data"], self._all["final"]):
+            for array in (x, y):
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> DatasetTask:
+        """The task that `describe` told of, read again from its file.
+
+        Raises:
+            CheckpointError: the rows were given as arrays, or the file changed since.
+        """
+        source = description["source"]
+        if source is None:
+            raise CheckpointError(
+                "task: its rows were given as arrays; give them to resume again as task=DatasetTask(...)"
+            )
+        task = cls.from_file(
+            source,
+            target=description["target"],
+            kind=description["target_kind"],
+            validation=description["validation"],
+            seed=description["seed"],
+        )
+        if task.digest != description["digest"]:
+            raise CheckpointError(f"task: {source} changed since the run began; restore it")
+        return task
+
+    @property
+    def _all(self) -> dict[str, tuple[FloatArray, Targets, IndexArray]]:
+        pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = getattr(self, "_pools")  # noqa: B009  # not a field
+        return pools
+
+    def _judge(self, network: Network, pool: str, units: IndexArray) -> Float64Array:
+        x, y, rows = self._all[pool]
+        runtime = Runtime(network)
+        shape = network.contract.observation_shape
+        blocks = [rows[units[at : at + _BLOCK]] for at in range(0, len(units), _BLOCK)]
+        return np.concatenate([self._score_rows(network, runtime(x[b].reshape(-1, *shape)), y[b]) for b in blocks])
+
+    def _score_rows(self, network: Network, found: Any, y: Targets) -> Float64Array:
+        if self.metric == "squared_error":
+            error = found.astype(np.float64) - y.reshape(len(y), -1)
+            values: Float64Array = -np.mean(error**2, axis=1)
+            return values
+        head = network.contract.head
+        chosen = found - head.start if isinstance(head, Argmax) else np.argmax(found, axis=1)
+        correct: Float64Array = np.asarray(chosen == y, np.float64)
+        return correct
+
+
+def _checked(x: Any, y: Any, metric: Metric, name: str) -> Pair:
+    rows, targets = inputs(x, f"{name}: x"), np.asarray(y)
+    if len(rows) != len(targets):
+        raise InvalidValueError(f"{name}: the same number of rows expected, found {len(rows)} and {len(targets)}")
+    if metric == "accuracy":
+        if targets.dtype.kind not in "iub" or targets.ndim != 1:
+            raise InvalidValueError(
+                f"{name}: y: (rows,) class indices expected, found {targets.dtype} {targets.shape}; for text use "
+                "np.unique(y, return_inverse=True)[1], for values metric='squared_error'"
+            )
+        if targets.min() < 0:
+            raise InvalidValueError(f"{name}: y: class indices 0, 1, ... expected, found {targets.min()}")
+        return Pair(rows, targets.astype(np.int64))
+    if targets.dtype.kind not in "iuf" or targets.ndim not in (1, 2) or not np.isfinite(targets).all():
+        raise InvalidValueError(
+            f"{name}: y: (rows,) or (rows, outputs) finite numbers expected, found {targets.dtype} {targets.shape}"
+        )
+    return Pair(rows, targets.astype(np.float32))

@@ -1,0 +1,147 @@
+"""Files of labelled rows, good and bad."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+
+import numpy as np
+import pytest
+
+import rlcompress as rlc
+from rlcompress.errors import InvalidValueError, MissingExtraError, MissingFileError
+
+
+def test_npz_with_a_test_pair(tmp_path):
+    x = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=[0, 1, 2, 1], x_test=x[:2], y_test=[2, 0])
+    data = rlc.load_data(tmp_path / "a.npz")
+    assert np.array_equal(data.x, x.astype(np.float32) / np.float32(255))
+    assert data.test is not None
+    assert data.test.y.tolist() == [2, 0]
+    assert data.classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "tsv.gz"])
+def test_tables(tmp_path, ending):
+    mark = "\t" if "tsv" in ending else ","
+    text = "\n".join(mark.join(row) for row in (["a", "Class", "b"], ["1", "yes", "2.5"], ["3", "no", "-4"])) + "\n"
+    path = tmp_path / f"t.{ending}"
+    if ending.endswith("gz"):
+        with gzip.open(path, "wt") as file:
+            file.write(text)
+    else:
+        path.write_text(text)
+    data = rlc.load_data(path)
+    assert data.x.tolist() == [[1, 2.5], [3, -4]]
+    assert data.y.tolist() == [1, 0]
+    assert (data.classes, data.columns) == (("no", "yes"), ("a", "b"))
+
+
+def test_a_table_without_names_and_the_target_by_number(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("0.5,1,7\n1.5,0,8\n")
+    assert rlc.load_data(path, target=1).y.tolist() == [1, 0]
+    last = rlc.load_data(path)
+    assert last.x.tolist() == [[0.5, 1], [1.5, 0]]
+    values = rlc.load_data(path, target=0)
+    assert values.y.dtype == np.float32
+    assert values.classes == ()
+
+
+def test_class_numbers_that_are_no_indices_become_some(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n1,-1\n2,1\n3,-1\n")
+    data = rlc.load_data(path)
+    assert (data.y.tolist(), data.classes) == ([0, 1, 0], ("-1", "1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "none found"),
+        ("a,target\n", "rows below the names"),
+        ("a,target\n1,0\n2\n", "row 3: 2 cells"),
+        ("a,target\nx,0\n2,1\n", "row 2, column a: a number expected, found 'x'"),
+        ("a,target\n1,0\n,1\n", "row 3, column a: a number expected, found nothing"),
+        ("a,target\n1,0\n3,\n", "row 3: the target is missing"),
+        ("a,target\nnan,0\n3,1\n", "finite"),
+        ("target\n1\n", "beside the target"),
+    ],
+)
+def test_broken_tables_are_refused_by_row_and_column(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidValueError, match=message):
+        rlc.load_data(path)
+
+
+def test_a_missing_target_column_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,0\n")
+    with pytest.raises(InvalidValueError, match="columns a, b expected, found 'c'"):
+        rlc.load_data(path, target="c")
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.savez(tmp_path / "p.npz", x=np.array([{"a": 1}], dtype=object), y=np.array([1]))
+    with pytest.raises(InvalidValueError, match="plain arrays"):
+        rlc.load_data(tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04broken"])
+def test_broken_npz_files_are_refused(tmp_path, content):
+    (tmp_path / "b.npz").write_bytes(content)
+    with pytest.raises(InvalidValueError, match="plain arrays"):
+        rlc.load_data(tmp_path / "b.npz")
+
+
+def test_other_array_names_are_refused(tmp_path):
+    np.savez(tmp_path / "n.npz", data=np.zeros((2, 2)))
+    with pytest.raises(InvalidValueError, match="found data"):
+        rlc.load_data(tmp_path / "n.npz")
+
+
+def test_unknown_sources(tmp_path):
+    with pytest.raises(MissingFileError, match="no such file"):
+        rlc.load_data(tmp_path / "none.npz")
+    (tmp_path / "a.txt").write_text("1")
+    with pytest.raises(InvalidValueError, match=r"ending in \.npz"):
+        rlc.load_data(tmp_path / "a.txt")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidValueError, match="one folder of images per class"):
+        rlc.load_data(tmp_path / "empty")
+
+
+def test_folders_of_images(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pixels = {"cat": [10, 20], "dog": [30]}
+    for name, values in pixels.items():
+        (tmp_path / name).mkdir()
+        for index, value in enumerate(values):
+            image.fromarray(np.full((2, 3), value, np.uint8)).save(tmp_path / name / f"{index}.png")
+    data = rlc.load_data(tmp_path)
+    assert data.x.shape == (3, 1, 2, 3)
+    assert np.allclose(data.x[:, 0, 0, 0] * 255, [10, 20, 30])
+    assert (data.y.tolist(), data.classes) == ([0, 0, 1], ("cat", "dog"))
+    image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "dog" / "z.png")
+    with pytest.raises(InvalidValueError, match=r"z\.png: \(3, 2\) pixels expected"):
+        rlc.load_data(tmp_path)
+    (tmp_path / "dog" / "z.png").write_bytes(b"no image")
+    with pytest.raises(InvalidValueError, match=r"z\.png: an image expected"):
+        rlc.load_data(tmp_path)
+
+
+def test_sets_of_scikit_learn():
+    pytest.importorskip("sklearn")
+    data = rlc.load_data("iris")
+    assert data.x.shape == (150, 4)
+    assert data.classes[0] == "setosa"
+    assert rlc.load_data("diabetes").y.dtype == np.float32
+
+
+def test_a_missing_library_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(MissingExtraError, match=r"rlcompress\[data\]"):
+        rlc.load_data("iris")
