@@ -1,0 +1,119 @@
+"""Rows for training: arrays or a loader in, batches out, in an order that the seed alone fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from rlcompress.errors import InvalidValueError
+from rlcompress.optional import require
+
+if TYPE_CHECKING:
+    import torch
+
+Data = Union[tuple[Any, Any], Iterable[Any]]
+"""(x, y) arrays or tensors with rows first, or an iterable of (x, y) batches such as a DataLoader."""
+Augment = Callable[[Any, Any], Any]
+"""(x batch, torch.Generator) to x batch."""
+Outputs = Callable[[Any], Any]
+
+
+class LabelledRows:
+    """Batches of (x, y, teacher's outputs or None).
+
+    Args:
+        data: see `Data`. Values (float targets) get the shape (rows, outputs).
+        batch_size: rows per batch of arrays; a loader brings its own.
+        teacher: gives outputs of a batch, or None. With arrays and no `augment` it is asked once per row.
+        augment: changes x of training batches.
+
+    Raises:
+        InvalidValueError: no rows, rows that do not match, or not finite.
+    """
+
+    def __init__(self, data: Data, batch_size: int, teacher: Outputs | None, augment: Augment | None) -> None:
+        self._teacher, self._augment, self._batch = teacher, augment, batch_size
+        self._arrays = _arrays(data) if isinstance(data, (tuple, list)) and len(data) == 2 else None
+        self._loader: Any = None if self._arrays else data
+        self._taught: Any = None
+        if self._arrays is None:
+            if not isinstance(data, Iterable):
+                raise InvalidValueError(f"data: (x, y) or an iterable of batches expected, found {type(data).__name__}")
+            self.discrete, self.batches = self._look()
+            return
+        x, y = self._arrays
+        self.discrete = not y.is_floating_point()
+        self.batches = max(1, len(x) // batch_size)
+        if teacher is not None and augment is None:
+            torch = require("torch")
+            self._taught = torch.cat([teacher(part) for part in x.split(1024)])
+
+    def epoch(self, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+        """The batches of one epoch; rows that fill no batch sit this one out."""
+        torch = require("torch")
+        generator = torch.Generator().manual_seed((seed + 1) * 1_000_003 + epoch)
+        for x, y, taught in self._from_arrays(generator) if self._arrays else self._from_loader():
+            seen = x if self._augment is None else self._augment(x, generator)
+            if taught is None and self._teacher is not None:
+                taught = self._teacher(seen)
+            yield seen, y, taught
+
+    def sample(self, count: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+        """Batches with at least `count` rows together, where there are as many."""
+        found = 0
+        for batch in self.epoch(seed, 10**6):
+            yield batch
+            found += len(batch[0])
+            if found >= count:
+                return
+
+    def _look(self) -> tuple[bool, int]:
+        torch = require("torch")
+        with torch.random.fork_rng(devices=[]):
+            batches = sum(1 for _ in self._loader)
+            first = next(iter(self._loader), None)
+        if first is None or batches == 0:
+            raise InvalidValueError("data: batches of (x, y) expected, none found (an iterator can be read only once)")
+        return not _pair(first)[1].is_floating_point(), batches
+
+    def _from_loader(self) -> Iterator[tuple[Any, Any, Any]]:
+        for batch in self._loader:
+            yield (*_pair(batch), None)
+
+    def _from_arrays(self, generator: Any) -> Iterator[tuple[Any, Any, Any]]:
+        torch = require("torch")
+        assert self._arrays is not None
+        x, y = self._arrays
+        order = torch.randperm(len(x), generator=generator)
+        for at in range(self.batches):
+            rows = order[at * self._batch : (at + 1) * self._batch]
+            yield x[rows], y[rows], None if self._taught is None else self._taught[rows]
+
+
+def _pair(batch: Any) -> tuple[Any, Any]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise InvalidValueError(f"data: batches of (x, y) expected, found {type(batch).__name__}")
+    return _arrays(batch)
+
+
+def _arrays(data: Any) -> tuple[Any, Any]:
+    torch = require("torch")
+    x, y = (part if torch.is_tensor(part) else torch.from_numpy(np.array(part)) for part in data)
+    x = x if x.is_floating_point() else x.float()
+    x = x.float() if x.dtype == torch.float64 else x
+    if x.ndim < 2 or len(x) == 0 or len(x) != len(y):
+        raise InvalidValueError(
+            f"data: x of (rows, ...) and y with as many rows expected, found {tuple(x.shape)}, {tuple(y.shape)}"
+        )
+    if not bool(torch.isfinite(x).all()):
+        raise InvalidValueError("data: finite x expected, found NaN or infinity; drop or fill such rows")
+    if y.is_floating_point():
+        y = y.float().reshape(len(y), -1)
+        if not bool(torch.isfinite(y).all()):
+            raise InvalidValueError("data: finite y expected, found NaN or infinity; drop such rows")
+        return x, y
+    if y.ndim != 1 or int(y.min()) < 0:
+        raise InvalidValueError(f"data: y of (rows,) class indices 0, 1, ... expected, found {tuple(y.shape)}")
+    return x, y.long()

@@ -1,0 +1,212 @@
+"""The loop: epochs of Adam under masks, which a search may change on the way; continues from a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rlcompress.arrays import BoolArray
+from rlcompress.errors import CheckpointError, InvalidValueError
+from rlcompress.optional import require
+from rlcompress.training.finetuning import Epoch, FineTuning, Report
+from rlcompress.training.importance import Importance, importance
+from rlcompress.training.labelled_rows import Augment, Data, LabelledRows
+from rlcompress.training.mask_search import MaskSearch
+from rlcompress.training.objective import Objective
+from rlcompress.training.weight_masks import biases_of, parameters_of, working_copy
+
+if TYPE_CHECKING:
+    import torch
+
+
+class MaskedTraining:
+    """A training of `model`, in place.
+
+    Args:
+        model: a working copy.
+        masks: bool tensors by parameter name; False weights become zero and stay so, unless `search` takes them back.
+        data, augment: see `LabelledRows`.
+        settings: how.
+        teacher: whose outputs are learnt besides the labels.
+        search: changes the masks on the way; None holds them.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        masks: Mapping[str, torch.Tensor],
+        data: Data,
+        settings: FineTuning,
+        teacher: torch.nn.Module,
+        augment: Augment | None,
+        search: MaskSearch | None,
+    ) -> None:
+        torch = require("torch")
+        self.model, self.settings, self.search = model, settings, search
+        self.names = tuple(masks)
+        self.masks = [masks[name] for name in self.names]
+        self.weights: list[Any] = parameters_of(model, self.names)
+        self.biases: list[Any] = biases_of(model, self.names)
+        with preserved_generators():
+            told = _outputs(teacher) if settings.distil > 0 else None
+            self.rows = LabelledRows(data, settings.batch_size, told, augment)
+        self.objective = Objective(self.rows.discrete, settings.distil, settings.temperature)
+        self.optimiser: Any = torch.optim.Adam(
+            [p for p in model.parameters() if p.requires_grad], lr=settings.learning_rate, weight_decay=settings.l2
+        )
+        self.seen: Importance | None = None
+        self.step = 0
+
+    def run(self, on_epoch: Report | None, checkpoint: Path | None) -> tuple[torch.nn.Module, dict[str, BoolArray]]:
+        """All epochs that are left.
+
+        Raises:
+            InvalidValueError: the loss is not finite.
+            CheckpointError: the checkpoint is of another training.
+        """
+        torch = require("torch")
+        mode = self.model.training
+        self._apply(self.masks)
+        with preserved_generators():
+            done = self._load(checkpoint)
+            for epoch in range(done, self.settings.epochs):
+                torch.manual_seed(self.settings.seed * 1_000_003 + epoch)
+                loss = self._epoch(epoch)
+                kept = {name: int(mask.sum()) for name, mask in zip(self.names, self.masks)}
+                self._save(checkpoint, epoch + 1)
+                if on_epoch is not None:
+                    on_epoch(Epoch(epoch + 1, self.settings.epochs, loss, kept))
+        self.model.train(mode)
+        self.model.zero_grad(set_to_none=True)
+        return self.model, {name: mask.cpu().numpy().copy() for name, mask in zip(self.names, self.masks)}
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, 0..1."""
+        return self.step / max(1, self.settings.epochs * self.rows.batches)
+
+    def _epoch(self, epoch: int) -> float:
+        self.model.train()
+        total, batches = 0.0, 0
+        for x, y, taught in self.rows.epoch(self.settings.seed, epoch):
+            self._search_masks()
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.settings.rate(self.step, self.settings.epochs * self.rows.batches)
+            loss = self.objective.loss(self.model(x), y, taught)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            for weight, mask in zip(self.weights, self.masks):
+                if weight.grad is not None:
+                    weight.grad.mul_(mask)
+            self.optimiser.step()
+            self.step += 1
+            total, batches = total + float(loss.detach()), batches + 1
+        mean = total / max(1, batches)
+        if not math.isfinite(mean):
+            raise InvalidValueError(
+                f"the loss is {mean} in epoch {epoch + 1}: lower learning_rate ({self.settings.learning_rate}), "
+                "or check the rows"
+            )
+        return mean
+
+    def _search_masks(self) -> None:
+        search = self.search
+        if search is None or self.step % search.schedule.refresh_steps or not search.schedule.changes(self.progress):
+            return
+        seen = None
+        if search.schedule.importance == "loss":
+            self.model.eval()
+            seed = self.settings.seed * 1_000_003 + self.step
+            arguments = (self.weights, self.biases, self.rows, self.objective, search.schedule.rows, seed)
+            seen = importance(self.model, *arguments).blended(self.seen)
+            self.model.train()
+            self.seen = seen
+        after = search.change(self.progress, self.weights, self.masks, seen)
+        if seen is not None:
+            self._make_up(after, seen)
+        self._apply(after)
+
+    def _make_up(self, after: list[Any], seen: Importance) -> None:
+        """Biases take over what the weights that go gave on average."""
+        for weight, bias, mask, pull in zip(self.weights, self.biases, after, seen.pull):
+            if bias is not None:
+                gone = (weight.detach() * ~mask * pull).flatten(1).sum(1)
+                bias.data += gone
+
+    def _apply(self, masks: list[Any]) -> None:
+        """Zeroes what the masks leave out, with its momentum."""
+        self.masks = masks
+        for weight, mask in zip(self.weights, masks):
+            weight.data *= mask
+            state = self.optimiser.state.get(weight, {})
+            for name in ("exp_avg", "exp_avg_sq"):
+                if name in state:
+                    state[name].mul_(mask)
+
+    def _identity(self) -> dict[str, Any]:
+        search = None if self.search is None else self.search.identity
+        return {"settings": repr(self.settings), "search": search, "names": list(self.names)}
+
+    def _save(self, path: Path | None, done: int) -> None:
+        if path is None:
+            return
+        record = {
+            "identity": self._identity(),
+            "done": done,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "masks": list(self.masks),
+            "optimiser": self.optimiser.state_dict(),
+            "curvature": None if self.seen is None else self.seen.curvature,
+        }
+        part = path.with_name(path.name + ".part")
+        require("torch").save(record, part)
+        part.replace(path)
+
+    def _load(self, path: Path | None) -> int:
+        if path is None or not path.exists():
+            return 0
+        try:
+            record = require("torch").load(path, weights_only=True)
+            identity, done = record["identity"], int(record["done"])
+        except Exception as error:
+            raise CheckpointError(f"{path}: no checkpoint of a masked training ({error}); delete it") from error
+        if identity != self._identity():
+            raise CheckpointError(f"{path}: the checkpoint of another training; delete it or name another file")
+        self.model.load_state_dict(record["model"])
+        self.optimiser.load_state_dict(record["optimiser"])
+        self.step, self.masks = int(record["step"]), list(record["masks"])
+        if record["curvature"] is not None:
+            self.seen = Importance(record["curvature"], [], [])
+        return done
+
+
+@contextmanager
+def preserved_generators() -> Iterator[None]:
+    """Puts the states of the generators of Python, NumPy and torch back, whatever runs inside."""
+    torch = require("torch")
+    python, legacy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)
+
+
+def _outputs(teacher: Any) -> Any:
+    """The teacher in evaluation mode, without gradients, on a copy of its own."""
+    torch = require("torch")
+    frozen = working_copy(teacher).eval()
+
+    def told(x: Any) -> Any:
+        with torch.no_grad():
+            return frozen(x)
+
+    return told

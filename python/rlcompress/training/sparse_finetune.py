@@ -1,0 +1,135 @@
+"""Training under masks: `fine_tune` holds them, `gradual` finds them on the way to an extreme sparsity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from rlcompress.arrays import BoolArray
+from rlcompress.errors import InvalidValueError
+from rlcompress.optional import require
+from rlcompress.training.finetuning import FineTuning, Report
+from rlcompress.training.labelled_rows import Augment, Data
+from rlcompress.training.mask_search import MaskSearch, Schedule
+from rlcompress.training.masked_training import MaskedTraining
+from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names, working_copy
+
+if TYPE_CHECKING:
+    import torch
+
+
+def fine_tune(
+    model: torch.nn.Module,
+    masks: Masks,
+    data: Data,
+    settings: FineTuning = FineTuning(),  # noqa: B008  # frozen
+    *,
+    teacher: torch.nn.Module | None = None,
+    augment: Augment | None = None,
+    on_epoch: Report | None = None,
+    checkpoint: Union[str, PathLike[str], None] = None,
+) -> torch.nn.Module:
+    """Train what the masks keep; the rest stays exactly zero, its momentum too.
+
+    Args:
+        model: any module with one output per row; it stays as it is, as do all random generators.
+        masks: a plan, or masks by parameter name.
+        data: (x, y), or an iterable of (x, y) batches; integer y are classes, others values.
+        settings: how.
+        teacher: whose outputs are learnt besides the labels; default: `model` itself, as it came.
+        augment: (x batch, torch.Generator) to x batch, for training batches.
+        on_epoch: called after each epoch.
+        checkpoint: file that keeps the training, so that the same call goes on after the last whole epoch.
+
+    Returns:
+        A new module, in the mode of `model`.
+
+    Raises:
+        InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
+    """
+    twin = working_copy(model)
+    held = bool_masks(twin, masks)
+    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, None)
+    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[0]
+
+
+def gradual(
+    model: torch.nn.Module,
+    target: Union[float, Mapping[str, int], Counts],
+    data: Data,
+    settings: FineTuning = FineTuning(),  # noqa: B008  # frozen
+    schedule: Schedule = Schedule(),  # noqa: B008  # frozen
+    *,
+    teacher: torch.nn.Module | None = None,
+    augment: Augment | None = None,
+    skip: tuple[str, ...] = (),
+    on_epoch: Report | None = None,
+    checkpoint: Union[str, PathLike[str], None] = None,
+) -> tuple[torch.nn.Module, dict[str, BoolArray]]:
+    """Prune while training: the way to sparsities that one cut cannot reach.
+
+    At each change the weights whose removal raises the loss least go (to second order, with the biases free to follow),
+    biases make up for them, and those that would lower it most are taken back; weights on dead units are worth nothing,
+    so their places go to live ones.
+
+    Args:
+        model: a trained module; it stays as it is, as do all random generators.
+        target: sparsity over all weights of linear layers and convolutions, 0..1; or a plan, or counts by name,
+            which fix the split over layers.
+        data, settings, teacher, augment, on_epoch, checkpoint: as for `fine_tune`.
+        schedule: when and how masks change.
+        skip: weights left dense, with a sparsity as target.
+
+    Returns:
+        A new module, in the mode of `model`, and its masks by parameter name.
+
+    Raises:
+        InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
+    """
+    twin = working_copy(model)
+    names, goal = _goal(twin, target, skip)
+    weights = parameters_of(twin, names)
+    known = bool_masks(twin, {name: (w.detach() != 0).cpu().numpy() for name, w in zip(names, weights)})
+    held = _prior(known, model)
+    search = MaskSearch(names, [w.numel() for w in weights], goal, schedule, [held[name] for name in names])
+    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search)
+    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
+
+
+def _goal(
+    model: torch.nn.Module, target: Union[float, Mapping[str, int], Counts], skip: tuple[str, ...]
+) -> tuple[tuple[str, ...], Union[int, dict[str, int]]]:
+    if isinstance(target, (Counts, Mapping)):
+        counts = dict(target) if isinstance(target, Mapping) else dict(zip(target.layers, target.kept))
+        names = tuple(counts)
+        for name, weight in zip(names, parameters_of(model, names)):
+            if not 0 <= counts[name] <= weight.numel():
+                raise InvalidValueError(
+                    f"target: {name}: 0..{weight.numel()} kept weights expected, found {counts[name]}"
+                )
+        return names, counts
+    if isinstance(target, bool) or not isinstance(target, (int, float)) or not 0 <= target < 1:
+        raise InvalidValueError(f"target: a sparsity in 0..1, a plan or counts by name expected, found {target!r}")
+    unknown = sorted(set(skip) - set(weight_names(model)))
+    if unknown:
+        raise InvalidValueError(f"skip: {unknown[0]!r} is no weight to prune; known: {', '.join(weight_names(model))}")
+    names = tuple(name for name in weight_names(model) if name not in skip)
+    total = sum(weight.numel() for weight in parameters_of(model, names))
+    keep = total - math.floor(target * total + 1e-9)
+    if not names or keep < len(names):
+        raise InvalidValueError(f"target: at least one weight in each of {len(names)} layers expected, {keep} kept")
+    return names, keep
+
+
+def _prior(nonzero: dict[str, Any], model: torch.nn.Module) -> dict[str, Any]:
+    """Weights that the user's own masks hold at zero stay so; other zeros are free."""
+    torch = require("torch")
+    buffers = dict(model.named_buffers())
+    found = {}
+    for name, mask in nonzero.items():
+        given = buffers.get(f"{name}_mask")
+        found[name] = torch.ones_like(mask) if given is None else (given != 0).to(mask.device)
+    return found

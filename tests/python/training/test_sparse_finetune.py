@@ -1,0 +1,279 @@
+"""Masks that hold, masks that are found, and what stays untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from rlcompress.errors import CheckpointError, InvalidValueError
+
+torch = pytest.importorskip("torch")
+
+from rlcompress.training.finetuning import FineTuning  # noqa: E402
+from rlcompress.training.mask_search import Schedule  # noqa: E402
+from rlcompress.training.sparse_finetune import fine_tune, gradual  # noqa: E402
+
+SHORT = FineTuning(epochs=2, batch_size=32, warmup_steps=2)
+QUICK = Schedule(start=0.2, refresh_steps=5, rows=64)
+
+
+@dataclass(frozen=True)
+class Plan:
+    layers: tuple[str, ...]
+    kept: tuple[int, ...]
+
+
+def mlp(seed: int = 0, width: int = 24):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return torch.nn.Sequential(
+            torch.nn.Linear(8, width),
+            torch.nn.ReLU(),
+            torch.nn.Linear(width, 12),
+            torch.nn.ReLU(),
+            torch.nn.Linear(12, 3),
+        )
+
+
+def blobs(rows: int = 512, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, rows)
+    centres = np.random.default_rng(7).standard_normal((3, 8)) * 1.5
+    return (centres[y] + rng.standard_normal((rows, 8))).astype(np.float32), y
+
+
+def accuracy(model, data) -> float:
+    x, y = data
+    with torch.no_grad():
+        return float((model(torch.tensor(x)).argmax(1).numpy() == y).mean())
+
+
+def trained():
+    model = mlp()
+    masks = {"0.weight": np.ones((24, 8), bool)}
+    return fine_tune(model, masks, blobs(), FineTuning(epochs=6, batch_size=32, learning_rate=1e-2, distil=0))
+
+
+@pytest.fixture(scope="module")
+def dense():
+    return trained()
+
+
+def state(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(left, right) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_masked_weights_stay_zero_and_the_rest_learns(dense):
+    rng = np.random.default_rng(1)
+    masks = {"0.weight": rng.random((24, 8)) < 0.4, "2.weight": rng.random((12, 24)) < 0.3}
+    before = state(dense)
+    found = fine_tune(dense, masks, blobs(), SHORT)
+    weights = dict(found.named_parameters())
+    for name, mask in masks.items():
+        assert (weights[name].detach().numpy()[~mask] == 0).all()
+        assert not np.array_equal(weights[name].detach().numpy()[mask], before[name].numpy()[mask])
+    assert same(before, state(dense))
+
+
+def test_fine_tuning_mends_what_pruning_broke(dense):
+    plan = Plan(("0.weight", "2.weight", "4.weight"), (20, 25, 12))
+    cut = fine_tune(dense, plan, blobs(), FineTuning(epochs=0))
+    mended = fine_tune(dense, plan, blobs(), FineTuning(epochs=8, batch_size=32, learning_rate=1e-2, warmup_steps=5))
+    assert accuracy(mended, blobs()) > accuracy(cut, blobs()) + 0.05
+
+
+def test_a_plan_keeps_the_largest_magnitudes(dense):
+    found = fine_tune(dense, Plan(("2.weight",), (7,)), blobs(), FineTuning(epochs=0))
+    kept = found[2].weight.detach().numpy().ravel()
+    original = np.abs(dense[2].weight.detach().numpy().ravel())
+    assert set(np.flatnonzero(kept)) == set(np.argsort(-original, kind="stable")[:7])
+
+
+@pytest.mark.parametrize("importance", ["loss", "magnitude"])
+def test_gradual_meets_its_target_exactly(dense, importance):
+    schedule = Schedule(start=0.2, refresh_steps=5, rows=64, importance=importance)
+    found, masks = gradual(dense, 0.9, blobs(), SHORT, schedule)
+    total = sum(mask.size for mask in masks.values())
+    assert sum(int(mask.sum()) for mask in masks.values()) == total - int(0.9 * total)
+    for name, mask in masks.items():
+        weight = dict(found.named_parameters())[name].detach().numpy()
+        assert mask.dtype == np.bool_
+        assert (weight[~mask] == 0).all()
+
+
+def test_gradual_keeps_the_split_of_a_plan(dense):
+    plan = Plan(("0.weight", "4.weight"), (9, 5))
+    found, masks = gradual(dense, plan, blobs(), SHORT, QUICK)
+    assert {name: int(mask.sum()) for name, mask in masks.items()} == {"0.weight": 9, "4.weight": 5}
+    assert torch.count_nonzero(found[2].weight) == found[2].weight.numel()
+
+
+def test_gradual_beats_one_cut_by_magnitude(dense):
+    longer = FineTuning(epochs=8, batch_size=32, learning_rate=1e-2, warmup_steps=5)
+    total = 24 * 8 + 12 * 24 + 36
+    keep = total - int(0.92 * total)
+    flat = np.concatenate([dense[i].weight.detach().abs().numpy().ravel() for i in (0, 2, 4)])
+    chosen = flat >= np.sort(flat)[-keep]
+    parts = np.split(chosen, [192, 192 + 288])
+    masks = dict(
+        zip(("0.weight", "2.weight", "4.weight"), (p.reshape(s) for p, s in zip(parts, ((24, 8), (12, 24), (3, 12)))))
+    )
+    test = blobs(2000, seed=5)
+    assert accuracy(gradual(dense, 0.92, blobs(), longer, QUICK)[0], test) > accuracy(
+        fine_tune(dense, masks, blobs(), longer), test
+    )
+
+
+def test_no_kept_weight_hangs_on_a_dead_unit(dense):
+    settings = FineTuning(epochs=4, batch_size=32, learning_rate=1e-2)
+    _, masks = gradual(dense, 0.9, blobs(), settings, Schedule(start=0.2, refresh_steps=5, rows=256, regrow_until=1.0))
+    first, second, third = (masks[name] for name in ("0.weight", "2.weight", "4.weight"))
+    for into, out in ((first, second), (second, third)):
+        assert not (into.any(1) & ~out.any(0)).any()
+
+
+def test_generators_and_modes_stay_as_they_are(dense):
+    dense.eval()
+    torch.manual_seed(3)
+    before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    found, _ = gradual(dense, 0.5, blobs(), SHORT, QUICK)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert np.array_equal(numpy_before, np.random.get_state()[1])
+    assert not found.training
+    dense.train()
+    assert fine_tune(dense, {}, blobs(), SHORT).training
+
+
+def test_equal_seeds_give_equal_bits(dense):
+    first, masks = gradual(dense, 0.8, blobs(), SHORT, QUICK)
+    again, masks_again = gradual(dense, 0.8, blobs(), SHORT, QUICK)
+    other, _ = gradual(dense, 0.8, blobs(), FineTuning(epochs=2, batch_size=32, warmup_steps=2, seed=1), QUICK)
+    assert same(state(first), state(again))
+    assert all(np.array_equal(masks[name], masks_again[name]) for name in masks)
+    assert not same(state(first), state(other))
+
+
+def test_a_stopped_training_goes_on_with_the_same_bits(dense, tmp_path):
+    settings = FineTuning(epochs=4, batch_size=32, warmup_steps=2)
+    whole, masks = gradual(dense, 0.8, blobs(), settings, QUICK)
+
+    class StopError(Exception):
+        pass
+
+    def stop(epoch):
+        if epoch.done == 2:
+            raise StopError
+
+    path = tmp_path / "training.pt"
+    with pytest.raises(StopError):
+        gradual(dense, 0.8, blobs(), settings, QUICK, on_epoch=stop, checkpoint=path)
+    resumed, masks_resumed = gradual(dense, 0.8, blobs(), settings, QUICK, checkpoint=path)
+    assert same(state(whole), state(resumed))
+    assert all(np.array_equal(masks[name], masks_resumed[name]) for name in masks)
+    with pytest.raises(CheckpointError, match="another training"):
+        gradual(dense, 0.7, blobs(), settings, QUICK, checkpoint=path)
+    path.write_bytes(b"broken")
+    with pytest.raises(CheckpointError, match="delete it"):
+        gradual(dense, 0.8, blobs(), settings, QUICK, checkpoint=path)
+
+
+def test_loaders_and_augmentation(dense):
+    x, y = blobs()
+    rows = torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y))
+    loader = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True)
+    found, masks = gradual(
+        dense, 0.7, loader, SHORT, QUICK, augment=lambda x, g: x + 0.01 * torch.randn(x.shape, generator=g)
+    )
+    again, _ = gradual(
+        dense, 0.7, loader, SHORT, QUICK, augment=lambda x, g: x + 0.01 * torch.randn(x.shape, generator=g)
+    )
+    assert same(state(found), state(again))
+    assert sum(int(mask.sum()) for mask in masks.values()) == 516 - int(0.7 * 516)
+
+
+def test_values_as_targets():
+    x, _ = blobs()
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+    found, _ = gradual(
+        model, 0.5, (x, x[:, 0] * 2), FineTuning(epochs=12, batch_size=32, distil=0, learning_rate=1e-2), QUICK
+    )
+    with torch.no_grad():
+        assert float(((found(torch.tensor(x))[:, 0].numpy() - x[:, 0] * 2) ** 2).mean()) < 0.2 * float(
+            np.var(x[:, 0] * 2)
+        )
+
+
+def test_convolutions_with_batch_norm_and_masks_that_came_along():
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3, bias=False),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 2),
+    )
+    torch.nn.utils.prune.random_unstructured(model[4], "weight", 0.5)
+    given = model[4].weight_mask.numpy() != 0
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((128, 1, 6, 6)).astype(np.float32)
+    data = (x, (x.mean((1, 2, 3)) > 0).astype(np.int64))
+    found, masks = gradual(model, 0.6, data, SHORT, QUICK)
+    assert not (masks["4.weight"] & ~given).any()
+    assert (found[4].weight.detach().numpy()[~given] == 0).all()
+    assert hasattr(model[4], "weight_mask")
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ({"9.weight": np.ones((3, 12), bool)}, "no parameter"),
+        ({"4.weight": np.ones((3, 11), bool)}, "bool of"),
+        ({"4.weight": np.ones((3, 12))}, "bool of"),
+        ([np.ones((3, 12), bool)], "dict"),
+        (Plan(("4.weight",), (37,)), r"0\.\.36"),
+    ],
+)
+def test_bad_masks_are_refused(dense, masks, message):
+    with pytest.raises(InvalidValueError, match=message):
+        fine_tune(dense, masks, blobs(), SHORT)
+
+
+@pytest.mark.parametrize("target", [1.0, -0.1, True, "half", 0.999])
+def test_bad_targets_are_refused(dense, target):
+    with pytest.raises(InvalidValueError, match="target"):
+        gradual(dense, target, blobs(), SHORT, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x[:0], y[:0]), "rows"),
+        (lambda x, y: (x, y[:-1]), "as many rows"),
+        (lambda x, y: (np.where(x > 1, np.nan, x), y), "finite x"),
+        (lambda x, y: (x, y - 1), "class indices"),
+        (lambda x, y: [], "none found"),
+        (lambda x, y: 3, "iterable"),
+    ],
+)
+def test_bad_rows_are_refused(dense, change, message):
+    with pytest.raises(InvalidValueError, match=message):
+        fine_tune(dense, {}, change(*blobs(40)), SHORT)
+
+
+def test_a_loss_that_explodes_is_said(dense):
+    x, y = blobs()
+    with pytest.raises(InvalidValueError, match="lower learning_rate"):
+        fine_tune(dense, {}, (x, y), FineTuning(epochs=3, batch_size=32, learning_rate=1e30))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", -1), ("learning_rate", 0.0), ("distil", 1.5), ("temperature", float("nan"))]
+)
+def test_bad_settings_are_refused(name, value):
+    with pytest.raises(InvalidValueError, match=name):
+        FineTuning(**{name: value})
