@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import torch
 
 
+_FEWEST_CHANGES = 10
+
+
 @dataclass(frozen=True)
 class Schedule:
     """When and how masks change in gradual pruning.
@@ -103,6 +106,18 @@ class MaskSearch:
     def identity(self) -> str:
         """Tells one search from another."""
         return f"{self._target} {self.schedule}"
+
+    def due(self, step: int, steps: int, masks: Sequence[Any]) -> bool:
+        """Whether masks change before this step; the target is met when the ramp ends, however few steps there are."""
+        schedule = self.schedule
+        progress = step / max(1, steps)
+        if steps == step or progress >= schedule.ramp:
+            final = self.counts(1.0)
+            have = [int(mask.sum()) for mask in masks]
+            if sum(have) > final if isinstance(final, int) else any(a > b for a, b in zip(have, final)):
+                return True
+        every = max(1, min(schedule.refresh_steps, int(steps * schedule.ramp) // _FEWEST_CHANGES))
+        return step < steps and step % every == 0 and schedule.changes(progress)
 
     def counts(self, progress: float) -> list[int] | int:
         """Weights kept at a share of the training, by layer or in all."""

@@ -82,6 +82,7 @@ class MaskedTraining:
                 self._save(checkpoint, epoch + 1)
                 if on_epoch is not None:
                     on_epoch(Epoch(epoch + 1, self.settings.epochs, loss, kept))
+            self._search_masks()  # where no step was left to meet the target
         self.model.train(mode)
         self.model.zero_grad(set_to_none=True)
         return self.model, {name: mask.cpu().numpy().copy() for name, mask in zip(self.names, self.masks)}
@@ -89,7 +90,8 @@ class MaskedTraining:
     @property
     def progress(self) -> float:
         """Share of the training that is done, 0..1."""
-        return self.step / max(1, self.settings.epochs * self.rows.batches)
+        steps = self.settings.epochs * self.rows.batches
+        return self.step / steps if steps else 1.0
 
     def _epoch(self, epoch: int) -> float:
         self.model.train()
@@ -117,7 +119,7 @@ class MaskedTraining:
 
     def _search_masks(self) -> None:
         search = self.search
-        if search is None or self.step % search.schedule.refresh_steps or not search.schedule.changes(self.progress):
+        if search is None or not search.due(self.step, self.settings.epochs * self.rows.batches, self.masks):
             return
         seen = None
         if search.schedule.importance == "loss":

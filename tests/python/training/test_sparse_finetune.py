@@ -107,6 +107,14 @@ def test_gradual_meets_its_target_exactly(dense, importance):
         assert (weight[~mask] == 0).all()
 
 
+@pytest.mark.parametrize(("epochs", "ramp"), [(0, 0.5), (1, 1.0), (1, 0.0), (1, 0.5)])
+def test_the_target_is_met_however_short_the_training(dense, epochs, ramp):
+    settings = FineTuning(epochs=epochs, batch_size=256)
+    for target, kept in ((0.9, 52), (Plan(("0.weight", "4.weight"), (9, 5)), 14)):
+        _, masks = gradual(dense, target, blobs(), settings, Schedule(ramp=ramp))
+        assert sum(int(mask.sum()) for mask in masks.values()) == kept
+
+
 def test_gradual_keeps_the_split_of_a_plan(dense):
     plan = Plan(("0.weight", "4.weight"), (9, 5))
     found, masks = gradual(dense, plan, blobs(), SHORT, QUICK)
