@@ -28,12 +28,21 @@ class LabelledRows:
         batch_size: rows per batch of arrays; a loader brings its own.
         teacher: gives outputs of a batch, or None. With arrays and no `augment` it is asked once per row.
         augment: changes x of training batches.
+        device: where batches go.
 
     Raises:
         InvalidValueError: no rows, rows that do not match, or not finite.
     """
 
-    def __init__(self, data: Data, batch_size: int, teacher: Outputs | None, augment: Augment | None) -> None:
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int,
+        teacher: Outputs | None = None,
+        augment: Augment | None = None,
+        device: Any = "cpu",
+    ) -> None:
+        self._device = device
         self._teacher, self._augment, self._batch = teacher, augment, batch_size
         self._arrays = _arrays(data) if isinstance(data, (tuple, list)) and len(data) == 2 else None
         self._loader: Any = None if self._arrays else data
@@ -48,17 +57,17 @@ class LabelledRows:
         self.batches = max(1, len(x) // batch_size)
         if teacher is not None and augment is None:
             torch = require("torch")
-            self._taught = torch.cat([teacher(part) for part in x.split(1024)])
+            self._taught = torch.cat([teacher(part.to(device)) for part in x.split(1024)])
 
     def epoch(self, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
         """The batches of one epoch; rows that fill no batch sit this one out."""
         torch = require("torch")
         generator = torch.Generator().manual_seed((seed + 1) * 1_000_003 + epoch)
         for x, y, taught in self._from_arrays(generator) if self._arrays else self._from_loader():
-            seen = x if self._augment is None else self._augment(x, generator)
+            seen = (x if self._augment is None else self._augment(x, generator)).to(self._device)
             if taught is None and self._teacher is not None:
                 taught = self._teacher(seen)
-            yield seen, y, taught
+            yield seen, y.to(self._device), taught
 
     def sample(self, count: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
         """Batches with at least `count` rows together, where there are as many."""

@@ -55,7 +55,8 @@ class MaskedTraining:
         self.biases: list[Any] = biases_of(model, self.names)
         with preserved_generators():
             told = _outputs(teacher) if settings.distil > 0 else None
-            self.rows = LabelledRows(data, settings.batch_size, told, augment)
+            device = next(model.parameters()).device
+            self.rows = LabelledRows(data, settings.batch_size, told, augment, device)
         self.objective = Objective(self.rows.discrete, settings.distil, settings.temperature)
         self.optimiser: Any = torch.optim.Adam(
             [p for p in model.parameters() if p.requires_grad], lr=settings.learning_rate, weight_decay=settings.l2
@@ -100,7 +101,9 @@ class MaskedTraining:
             self._search_masks()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.settings.rate(self.step, self.settings.epochs * self.rows.batches)
-            loss = self.objective.loss(self.model(x), y, taught)
+            outputs = self.model(x)
+            self.objective.check(outputs, y)
+            loss = self.objective.loss(outputs, y, taught)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             for weight, mask in zip(self.weights, self.masks):

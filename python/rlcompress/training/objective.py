@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ class Objective:
     discrete: bool
     distil: float = 0.0
     temperature: float = 1.0
+
+    def check(self, outputs: torch.Tensor, y: torch.Tensor) -> None:
+        """Refuse outputs that do not fit the targets.
+
+        Raises:
+            InvalidValueError: says both shapes, or the class that has no output.
+        """
+        fits = (outputs.ndim == 2 and len(outputs) == len(y)) if self.discrete else outputs.shape == y.shape
+        if not fits:
+            wanted = f"({len(y)}, classes)" if self.discrete else tuple(y.shape)
+            raise InvalidValueError(f"data: outputs of {wanted} expected for these y, found {tuple(outputs.shape)}")
+        if self.discrete and int(y.max()) >= outputs.shape[1]:
+            raise InvalidValueError(
+                f"data: y below {outputs.shape[1]}, the model's outputs, expected, found {int(y.max())}"
+            )
 
     def loss(self, outputs: torch.Tensor, y: torch.Tensor, taught: torch.Tensor | None) -> torch.Tensor:
         """Mean over the batch.

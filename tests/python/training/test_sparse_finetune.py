@@ -264,6 +264,8 @@ def test_bad_targets_are_refused(dense, target):
         (lambda x, y: (x, y[:-1]), "as many rows"),
         (lambda x, y: (np.where(x > 1, np.nan, x), y), "finite x"),
         (lambda x, y: (x, y - 1), "class indices"),
+        (lambda x, y: (x, y + 1), "y below 3"),
+        (lambda x, y: (x, x[:, :2]), "outputs of"),
         (lambda x, y: [], "none found"),
         (lambda x, y: 3, "iterable"),
     ],
