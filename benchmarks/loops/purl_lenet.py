@@ -153,7 +153,6 @@ def run(name: str, factor: int, seed: int, data: Any, args: argparse.Namespace) 
         "cpu_seconds": time.process_time() - started,
         "torch": torch.__version__,
     }
-    path.unlink(missing_ok=True)
     return record
 
 
@@ -196,6 +195,7 @@ def main() -> None:
     parser.add_argument("--shifts", action=argparse.BooleanOptionalAction, default=True, help="while pruning too")
     args = parser.parse_args()
     args.work = args.work or args.out / "work"
+    args.out.mkdir(parents=True, exist_ok=True)
     args.work.mkdir(parents=True, exist_ok=True)
     rows = load_data(args.data / "mnist.npz")
     assert rows.test is not None, "mnist.npz holds no x_test and y_test"
@@ -207,6 +207,7 @@ def main() -> None:
                 path = args.out / f"purl-lenet-{name}-{factor}x-seed{seed}.json"
                 if not path.exists():
                     path.write_text(json.dumps(run(name, factor, seed, data, args), indent=1) + "\n")
+                    (args.work / f"{name}-{factor}x-seed{seed}.pt").unlink(missing_ok=True)
                     (args.out / "purl_lenet.md").write_text(table(args.out))
     print(table(args.out))
 
