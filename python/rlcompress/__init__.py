@@ -20,6 +20,8 @@ from rlcompress.runtime import Runtime
 
 if TYPE_CHECKING:
     from rlcompress.algorithms.pops import PoPS as PoPS
+    from rlcompress.algorithms.purl import PuRL as PuRL
+    from rlcompress.algorithms.purl.prune import prune as prune
     from rlcompress.engine.run import compress as compress
     from rlcompress.engine.run import resume as resume
     from rlcompress.importers import load_policy as load_policy
@@ -44,11 +46,13 @@ _LAZY = {
     "PolicyTask": "rlcompress.tasks.policy",
     "SparseMatrix": "rlcompress.sparse",
     "PruningEnv": "rlcompress.layerwise.env",
+    "PuRL": "rlcompress.algorithms.purl",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
     "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
     "progress": "rlcompress.reporting.progress",
+    "prune": "rlcompress.algorithms.purl.prune",
     "resume": "rlcompress.engine.run",
     "to_torch": "rlcompress.importers.torch_module",
 }
@@ -68,6 +72,7 @@ __all__ = [
     "PoPS",
     "PolicyTask",
     "PruningEnv",
+    "PuRL",
     "QuantizedDense",
     "Raw",
     "RlcompressError",
@@ -82,6 +87,7 @@ __all__ = [
     "magnitude_masks",
     "progress",
     "quantise_static",
+    "prune",
     "resume",
     "to_torch",
 ]

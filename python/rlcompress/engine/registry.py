@@ -20,6 +20,7 @@ from rlcompress.problem import Task
 ALGORITHMS: dict[str, str] = {
     "pops": "rlcompress.algorithms.pops:PoPS",
     "pops-paper": "rlcompress.algorithms.pops_paper:PaperPoPS",
+    "purl": "rlcompress.algorithms.purl:PuRL",
 }
 TASKS: dict[str, str] = {
     "dataset": "rlcompress.tasks.dataset:DatasetTask",

@@ -140,6 +140,11 @@ def screened_row(group: ScreenedGroup) -> tuple[str, ...]:
 def headlines(result: Result) -> tuple[str, str]:
     """The two results that must not be mixed up: copied from the teacher alone, and improved on the score itself."""
     best = result.best_candidate
+    if result.algorithm == "purl":
+        return (
+            f"pruned, weights as they were: {_headline(result, best)}",
+            f"dense: {_headline(result, result.teacher)}",
+        )
     polished = best if best is not None and best.uses_reward else None
     smaller = "" if best is None or best.uses_reward else "nothing smaller than the distilled network was accepted"
     return (
@@ -163,8 +168,10 @@ def _headline(result: Result, candidate: Candidate | None, otherwise: str = "") 
         return otherwise or "none accepted"
     ratio = compression_ratio(result, candidate)
     share = f"{number(ratio, 0 if ratio >= 100 else 1)}x smaller than the teacher's {result.teacher.weights_bytes:,}"
-    score = f"return {number(candidate.mean)} {interval_text(candidate)}"
-    units = f"{candidate.values.size:,} {candidate.judged_on} episodes"
+    what = "score" if result.algorithm == "purl" else "return"
+    score = f"{what} {number(candidate.mean)} {interval_text(candidate)}"
+    things = "rows" if result.algorithm == "purl" else "episodes"
+    units = f"{candidate.values.size:,} {candidate.judged_on} {things}"
     return f"{candidate.name}, {candidate.weights_bytes:,} bytes ({share}), {score} over {units}"
 
 

@@ -1,0 +1,198 @@
+"""What a search found: values only, for results and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlcompress.algorithms.purl.allotment import Allotment, Kept
+from rlcompress.algorithms.purl.config import Settings
+from rlcompress.algorithms.purl.journal import Journal
+from rlcompress.algorithms.purl.judging import Judge
+from rlcompress.algorithms.purl.state import State
+from rlcompress.layerwise.plan import Plan
+from rlcompress.layerwise.rewards import Reward
+
+
+@dataclass(frozen=True)
+class LayerFinding:
+    """One layer under the plan.
+
+    Args:
+        name, kind: of the layer.
+        size: weights.
+        kept: weights kept.
+        macs: multiply-accumulates per row of the dense layer.
+        score: of the model with this layer and those before it pruned, the rest dense; None where not judged.
+    """
+
+    name: str
+    kind: str
+    size: int
+    kept: int
+    macs: int
+    score: float | None
+
+    @property
+    def sparsity(self) -> float:
+        return 1 - self.kept / self.size
+
+
+@dataclass(frozen=True)
+class PlanFinding:
+    """A judged plan.
+
+    Args:
+        origin: where it came from.
+        kept: weights per layer.
+        sparsity: share removed.
+        score: on the rows of the search.
+        final: on the final rows, or None.
+        meets: whether the sparsity asked is reached.
+    """
+
+    origin: str
+    kept: Kept
+    sparsity: float
+    score: float
+    final: float | None
+    meets: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a search found.
+
+    Args:
+        plan: the plan to use.
+        layers: it, layer by layer.
+        best: it, as judged.
+        dense: the model as given.
+        starts: free allocations and the dynamic programmes, in order.
+        pareto: plans that none beats in both sparsity and score, densest first.
+        target_sparsity, target_score: what was asked.
+        judged: plans judged.
+        spent: network evaluations, partial ones by their share.
+        episodes: of the agent.
+        returns: sums of rewards, per episode.
+        first_feasible: episode (from 1) whose own plan first met both targets, or None.
+        notes: what the user must know.
+    """
+
+    plan: Plan
+    layers: tuple[LayerFinding, ...]
+    best: PlanFinding
+    dense: PlanFinding
+    starts: tuple[PlanFinding, ...]
+    pareto: tuple[PlanFinding, ...]
+    target_sparsity: float
+    target_score: float
+    judged: int
+    spent: float
+    episodes: int
+    returns: tuple[float, ...]
+    first_feasible: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the plan meets both targets."""
+        return self.best.meets and self.best.score >= self.target_score
+
+
+def target_score(journal: Journal, settings: Settings) -> float:
+    """The score asked: the dense one less what may be lost."""
+    return float(journal.scores[0]) - settings.max_drop
+
+
+def chosen(journal: Journal, rollouts: list[Kept], allowed: Allotment, settings: Settings) -> int:
+    """Place in the journal of the plan to return.
+
+    With a promised sparsity: the best score within the budget. Else as the paper: among the agent's own plans the best
+    feasible one by reward, then the highest reward. The dense plan where nothing was judged yet.
+    """
+    if settings.exact:
+        return (journal.ranking(allowed) or [0])[0]
+    place = {journal.plan(index): index for index in range(journal.count)}
+    plans = [place[plan] for plan in rollouts if plan in place]
+    if not plans:
+        return 0
+    wanted = target_score(journal, settings)
+    rule = Reward(wanted, settings.target_sparsity, settings.beta)
+
+    def merit(index: int) -> tuple[bool, float, float, int]:
+        score, sparsity = float(journal.scores[index]), allowed.sparsity(journal.plan(index))
+        feasible = score >= wanted and sparsity >= settings.target_sparsity
+        return feasible, rule.value(score, sparsity), score, -index
+
+    return max(plans, key=merit)
+
+
+def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State) -> Findings:
+    """The findings of a state."""
+    journal = state.journal
+    rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
+    index = chosen(journal, rollouts, allowed, settings)
+    kept = journal.plan(index)
+    finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
+    known = journal.known()
+
+    def finding(at: int) -> PlanFinding:
+        plan = journal.plan(at)
+        score = float(journal.scores[at])
+        return PlanFinding(journal.origin(at), plan, allowed.sparsity(plan), score, finals.get(at), allowed.meets(plan))
+
+    layers = tuple(
+        LayerFinding(
+            layer.name,
+            layer.kind,
+            layer.size,
+            count,
+            layer.macs,
+            known.get((*kept[: at + 1], *allowed.ceilings[at + 1 :])),
+        )
+        for at, (layer, count) in enumerate(zip(judge.prunable.layers, kept))
+    )
+    wanted = target_score(journal, settings)
+    best = finding(index)
+    return Findings(
+        plan=judge.prunable.plan(kept),
+        layers=layers,
+        best=best,
+        dense=finding(0),
+        starts=tuple(finding(at) for at in journal.of("uniform", "erk", "global", "lamp", "dp")),
+        pareto=tuple(finding(at) for at in journal.front()),
+        target_sparsity=settings.target_sparsity,
+        target_score=wanted,
+        judged=journal.count,
+        spent=state.spent,
+        episodes=state.episodes,
+        returns=tuple(float(value) for value in state.returns),
+        first_feasible=_first_feasible(rollouts, known, allowed, settings, wanted),
+        notes=(*state.notes, *_notes(best, wanted, settings, allowed, journal)),
+    )
+
+
+def _first_feasible(
+    rollouts: list[Kept], known: dict[Kept, float], allowed: Allotment, settings: Settings, wanted: float
+) -> int | None:
+    for episode, plan in enumerate(rollouts, 1):
+        if known.get(plan, -1.0) >= wanted and allowed.sparsity(plan) >= settings.target_sparsity:
+            return episode
+    return None
+
+
+def _notes(best: PlanFinding, wanted: float, settings: Settings, allowed: Allotment, journal: Journal) -> list[str]:
+    notes = []
+    if not best.meets and allowed.feasible:
+        below = 100 * (settings.target_sparsity - best.sparsity)
+        notes.append(f"the plan lies {below:.2f} points below the sparsity asked: the targets of this preset are soft")
+    if best.score < wanted:
+        text = f"no plan at sparsity {settings.target_sparsity:g} keeps a score of {wanted:.4f} without training"
+        dense_enough = [at for at in journal.front() if journal.scores[at] >= wanted]
+        if dense_enough:
+            text += f"; the sparsest that does removes {100 * allowed.sparsity(journal.plan(dense_enough[-1])):.2f} %"
+        notes.append(f"{text}; the plan is the closest one")
+    failed = int((journal.scores == float("-inf")).sum())
+    if failed:
+        notes.append(f"the judge failed on {failed} of {journal.count} plans, which were passed over")
+    return notes

@@ -1,0 +1,147 @@
+"""What a search sees of a model: sizes to choose from, and a score per plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlcompress.algorithms.purl.allotment import Allotment, Kept, allotment
+from rlcompress.algorithms.purl.config import Settings
+from rlcompress.contract import Argmax, Raw
+from rlcompress.engine.parallel import parallel_map
+from rlcompress.errors import EvaluationError, InvalidValueError
+from rlcompress.layerwise.evaluate import Evaluator, evaluator
+from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.layerwise.thresholds import alpha_counts
+from rlcompress.network import Network
+from rlcompress.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A model under judgement.
+
+    Args:
+        prunable: its weights.
+        evaluator: scores plans.
+        jobs: worker processes for several plans at once; no influence on scores.
+    """
+
+    prunable: Prunable
+    evaluator: Evaluator
+    jobs: int = 1
+
+    @property
+    def dense(self) -> Kept:
+        """The plan that removes nothing."""
+        return self.prunable.ceilings
+
+    def dense_score(self) -> float:
+        """Score of the model as it was given.
+
+        Raises:
+            EvaluationError: the judge failed on it, or gave no finite number.
+        """
+        return self.evaluator.score(self.dense)
+
+    def scores(self, plans: Sequence[Kept]) -> tuple[list[float], float]:
+        """One score per plan, -inf where the judge failed (then no candidate); and the network evaluations spent."""
+        if self.jobs > 1 and len(plans) > 1:
+            found = parallel_map(_Scoring(self.evaluator), list(plans), self.jobs)
+            return [score for score, _ in found], sum(spent for _, spent in found)
+        # Sorted, so that plans with the same first layers follow each other and share what is cached.
+        before = self.evaluator.spent
+        by_plan = {plan: _score(self.evaluator, plan) for plan in sorted(set(plans))}
+        return [by_plan[plan] for plan in plans], self.evaluator.spent - before
+
+    def allotment(self, settings: Settings) -> Allotment:
+        """The plans that the settings allow."""
+        sizes, tops = self.prunable.sizes, self.prunable.ceilings
+        levels: list[list[int]] = []
+        if settings.grid == "alpha":
+            counts = alpha_counts([layer.weight for layer in self.prunable.layers])
+            levels = np.minimum(counts, np.array(tops)[:, None]).tolist()
+        return allotment(sizes, settings.target_sparsity, settings.min_keep, tops, levels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scoring:
+    """Callable for worker processes."""
+
+    evaluator: Evaluator
+
+    def __call__(self, plan: Kept) -> tuple[float, float]:
+        before = self.evaluator.spent
+        score = _score(self.evaluator, plan)
+        return score, self.evaluator.spent - before
+
+
+def _score(judge: Evaluator, plan: Kept) -> float:
+    try:
+        return float(judge.score(plan))
+    except EvaluationError:
+        return float("-inf")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTask:
+    """The name of what is pruned, where it is no task of the registry."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class ModelProblem:
+    """A torch module to prune: what the process takes in place of a `Problem` of networks.
+
+    Args:
+        judge: of the search.
+        task: its name for the log.
+        final: judge on rows that the search never sees, or None.
+        seed, jobs: as in `Problem`.
+    """
+
+    judge: Judge
+    task: ModelTask
+    final: Judge | None = None
+    seed: int = 0
+    jobs: int = 1
+
+
+def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:
+    """The judge of a problem: rows of the task's search split from cached activations, or its own scoring.
+
+    Raises:
+        InvalidValueError: nothing to prune, or a task that does not fit.
+    """
+    if isinstance(problem, ModelProblem):
+        return problem.judge
+    model, task = prunable(problem.teacher), problem.task
+    recovery = None if settings.recovery == "none" else settings.recovery
+    rows = getattr(task, "rows", None)
+    if rows is not None and isinstance(problem.teacher.contract.head, (Argmax, Raw)):
+        x, y = rows("search")
+        metric = getattr(task, "metric", "accuracy")
+        data = network_inputs(problem.teacher, x), y if metric == "accuracy" else y.reshape(len(y), -1)
+        return Judge(model, evaluator(model, data=data, metric=metric, recovery=recovery))
+    if recovery is not None:
+        raise InvalidValueError(f"recovery: {recovery} needs rows of data; task {task.name} gives none")
+    return Judge(model, evaluator(model, task=task, episodes=units_of(task, "search", 32)))
+
+
+def units_of(task: Any, split: str, otherwise: int) -> int:
+    """Units to judge on: all that the split holds, or a number for tasks without end."""
+    count = getattr(task, "count", None)
+    return otherwise if count is None else int(count(split))
+
+
+def network_inputs(network: Network, x: Any) -> Any:
+    """Rows as the first layer takes them: normalised and selected as the contract says."""
+    contract = network.contract
+    rows = np.asarray(x, np.float32).reshape(len(x), -1)
+    if contract.normalisation is not None:
+        rows = contract.normalisation.apply(rows)
+    return np.ascontiguousarray(contract.select(rows), np.float32)

@@ -1,0 +1,141 @@
+"""Final figures and the result of a PuRL run on a `Network`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from rlcompress.algorithms.purl.allotment import Allotment
+from rlcompress.algorithms.purl.config import Settings
+from rlcompress.algorithms.purl.findings import Findings, chosen, findings
+from rlcompress.algorithms.purl.judging import Judge, ModelProblem, units_of
+from rlcompress.algorithms.purl.state import Figure, State
+from rlcompress.artifact import weights_bytes
+from rlcompress.engine.config import to_config
+from rlcompress.engine.events import CandidateScored, Emit, PhaseStarted
+from rlcompress.engine.result import Candidate, Result, Role
+from rlcompress.engine.versions import versions
+from rlcompress.latency import call_latency_us
+from rlcompress.network import Network
+from rlcompress.problem import Float64Array, Problem
+from rlcompress.runtime import Runtime
+from rlcompress.statistics import bootstrap_interval
+
+_FINAL_EPISODES = 200
+
+
+@dataclass(frozen=True, eq=False)
+class PuRLResult(Result):
+    """A `Result` with what the search found.
+
+    Args:
+        findings: plan, layers, starts and Pareto front; its plan applies to the teacher.
+    """
+
+    findings: Findings = None  # type: ignore[assignment]  # after fields with defaults; always given
+
+
+def final_step(
+    problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit
+) -> State:
+    """One of dense, best and starts per call on the final split; done after the last."""
+    wanted = _to_judge(allowed, settings, state)
+    missing = [entry for entry in wanted if entry[0] not in {figure.name for figure in state.figures}]
+    if not missing or (isinstance(problem, ModelProblem) and problem.final is None):
+        return replace(state, phase="done")
+    if not state.figures:
+        emit(PhaseStarted("final", "each once on the final rows"))
+    name, index = missing[0]
+    kept = state.journal.plan(index)
+    if isinstance(problem, ModelProblem):
+        assert problem.final is not None
+        values = np.array(problem.final.scores([kept])[0])
+    else:
+        task = problem.task
+        network = judge.prunable.apply_network(judge.prunable.plan(kept))
+        values = task.score(network, "final", 0, units_of(task, "final", _FINAL_EPISODES)).values
+    lower, upper = bootstrap_interval(values)
+    emit(CandidateScored(name, sum(kept), 4 * sum(kept), float(values.mean()), lower, upper, None, "final"))
+    return replace(state, figures=(*state.figures, Figure(name, index, values)))
+
+
+def _to_judge(allowed: Allotment, settings: Settings, state: State) -> list[tuple[str, int]]:
+    journal = state.journal
+    rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
+    best = chosen(journal, rollouts, allowed, settings)
+    starts = [(journal.origin(at), at) for at in journal.of("uniform", "erk", "global", "lamp")]
+    return [("teacher", 0), ("best", best), *starts]
+
+
+def outcome_of(
+    problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State
+) -> Any:
+    """The findings, and for a `Network` the result around them."""
+    found = findings(judge, allowed, settings, state)
+    if isinstance(problem, ModelProblem):
+        return found
+    candidates = {
+        figure.name: _candidate(problem, judge, state, figure, found)
+        for figure in state.figures
+        if figure.name != "teacher"
+    }
+    final = next((figure for figure in state.figures if figure.name == "teacher"), None)
+    if final is None:
+        final = Figure("teacher", 0, np.array([found.dense.score]))
+        candidates["best"] = _candidate(problem, judge, state, Figure("best", 0, np.array([found.best.score])), found)
+    best = candidates.get("best")
+    return PuRLResult(
+        algorithm="purl",
+        task=problem.task.name,
+        seed=problem.seed,
+        teacher=_candidate(problem, judge, state, final, found),
+        best_candidate=best,
+        best_without_reward=None,
+        candidates=tuple(candidates.values()),
+        notes=found.notes,
+        seconds={},
+        settings=to_config(settings),
+        versions=versions(),
+        findings=found,
+    )
+
+
+def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, found: Findings) -> Candidate:
+    roles: dict[str, Role] = {"teacher": "teacher", "best": "candidate"}
+    role = roles.get(figure.name, "baseline")
+    kept = found.best.kept if role == "candidate" else state.journal.plan(figure.index)
+    network = problem.teacher if role == "teacher" else judge.prunable.apply_network(judge.prunable.plan(kept))
+    if role == "candidate":
+        network = network.with_metadata(
+            pruning=found.plan.to_json(), score=float(figure.values.mean()), seed=problem.seed
+        )
+    share = 1 - sum(kept) / sum(found.plan.sizes)
+    reason = f"{100 * share:.3f} % of the weights removed, {100 * found.target_sparsity:g} % asked"
+    return Candidate(
+        name="teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
+        role=role,
+        method="teacher" if role == "teacher" else "pruned",
+        network=network,
+        weights_bytes=weights_bytes(network),
+        parameters=network.parameter_count,
+        macs=network.macs,
+        values=figure.values,
+        interval=_interval(figure.values),
+        judged_on="final" if state.figures else "search",
+        accepted=found.best.meets if role == "candidate" else None,
+        reason="" if role == "teacher" else reason,
+        uses_reward=role == "candidate",
+        latency_us=_latency(network),
+    )
+
+
+def _interval(values: Float64Array) -> tuple[float, float]:
+    return bootstrap_interval(values) if np.isfinite(values).all() else (float("nan"), float("nan"))
+
+
+def _latency(network: Network) -> float:
+    runtime = Runtime(network)
+    observation = np.zeros(network.contract.observation_shape, np.float32)
+    return call_latency_us(lambda: runtime(observation))

@@ -1,0 +1,248 @@
+"""`prune`: any torch module or `Network`, judged by data or by a function, made sparse layer by layer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from rlcompress.algorithms.purl import PuRL
+from rlcompress.algorithms.purl.findings import Findings, PlanFinding
+from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask
+from rlcompress.arrays import BoolArray
+from rlcompress.engine.config import to_config
+from rlcompress.engine.driver import Budget, Outcome, Place, drive
+from rlcompress.engine.durable import write_durably
+from rlcompress.engine.events import Emit, Event
+from rlcompress.engine.registry import write_reports
+from rlcompress.engine.run_folder import EventLog, locked
+from rlcompress.engine.versions import versions
+from rlcompress.errors import CheckpointError, InvalidValueError
+from rlcompress.layerwise.evaluate import evaluator
+from rlcompress.layerwise.plan import Plan
+from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.layerwise.rows import example_of
+from rlcompress.optional import require
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class PruningResult:
+    """A pruned model and how it was found.
+
+    Args:
+        model: a copy of the user's model with real zeros, fine-tuned where that was asked.
+        plan: weights kept per layer.
+        masks: one bool array per layer, True = kept.
+        findings: layers, starts, Pareto front and notes.
+        seconds: per phase, over all sessions.
+        tuned: scores before and after fine-tuning on the rows of the search, or None.
+        versions: of the packages.
+    """
+
+    model: torch.nn.Module
+    plan: Plan
+    masks: tuple[BoolArray, ...]
+    findings: Findings
+    name: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    tuned: tuple[float, float] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pareto(self) -> tuple[PlanFinding, ...]:
+        """Plans that none beats in both sparsity and score, densest first."""
+        return self.findings.pareto
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must know."""
+        return self.findings.notes
+
+    def report(self) -> str:
+        """Tables as text: layers, starts, Pareto front, notes."""
+        from rlcompress.reporting.pruning import pruning_markdown  # upward on purpose: the user's door to floor 6
+
+        return pruning_markdown(self)
+
+    def save_plan(self, path: str | PathLike[str]) -> None:
+        """Write the plan as JSON; `Plan.load` reads it."""
+        self.plan.save(path)
+
+    def apply(self, other: torch.nn.Module, example_inputs: Any = None, skip: Sequence[str] = ()) -> torch.nn.Module:
+        """The same plan on a copy of another model with the same layers: its own largest magnitudes stay.
+
+        Raises:
+            InvalidValueError: layers of other names or sizes.
+        """
+        target = prunable(other, example_inputs, skip)
+        return target.apply(self.plan)
+
+
+def prune(
+    model: Any,
+    *,
+    data: Any = None,
+    evaluate: Callable[[torch.nn.Module], float] | None = None,
+    metric: Any = "accuracy",
+    example_inputs: Any = None,
+    skip: Sequence[str] = (),
+    test: Any = None,
+    algorithm: PuRL | None = None,
+    finetune_epochs: int = 0,
+    finetune_data: Any = None,
+    seed: int = 0,
+    jobs: int = 1,
+    run_dir: str | PathLike[str] | None = None,
+    on_event: Emit | Sequence[Emit] | None = None,
+    max_seconds: float | None = None,
+    max_steps: int | None = None,
+    **settings: Any,
+) -> PruningResult:
+    """Prune a model to a sparsity, with the loss of score as small as the search can make it.
+
+    The model is not touched. With a run folder the same call continues a run that was killed, and ends with the same
+    plan.
+
+    Args:
+        model: any torch module, or a `Network`.
+        data: `(x, y)` arrays or a DataLoader; hold them out of what the result is reported on.
+        evaluate: instead of data, a function of a module that gives a number, larger is better.
+        metric: of data; see `layerwise.evaluate.evaluator`.
+        example_inputs: for the traced forward; taken from data where there are any.
+        skip: names or patterns of layers to leave dense.
+        test: `(x, y)` or a loader for final figures; looked at once.
+        algorithm: a `PuRL(...)`; or give its fields as `settings`, such as `target_sparsity=0.95`.
+        finetune_epochs: training epochs with masks held after the search.
+        finetune_data: `(x, y)` to fine-tune on; `data` unless given.
+        seed: >= 0; every random number derives from it.
+        jobs: worker processes; no influence on the result.
+        run_dir: folder for checkpoints, log, plan, report and model; None keeps nothing.
+        on_event: one callable or several, called with every event.
+        max_seconds, max_steps: budgets over all sessions; the best plan so far is given when one is spent.
+
+    Raises:
+        InvalidValueError: arguments out of range, data that do not fit, or nothing to prune.
+        EvaluationError: the judge fails on the model as given.
+        CheckpointError: the run folder holds another run.
+    """
+    if algorithm is not None and settings:
+        raise InvalidValueError(f"algorithm: give it or settings, not both (found {', '.join(settings)})")
+    process = _algorithm(settings) if algorithm is None else replace(algorithm)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 or jobs < 1 or finetune_epochs < 0:
+        raise InvalidValueError(
+            f"seed >= 0, jobs >= 1 and finetune_epochs >= 0 expected, found {seed!r}, {jobs} and {finetune_epochs}"
+        )
+    rows = finetune_data if finetune_data is not None else data
+    if finetune_epochs and rows is None:
+        raise InvalidValueError("finetune_epochs: rows to train on expected; give data or finetune_data")
+    if example_inputs is None and data is not None:
+        example_inputs = example_of(data)
+    target = prunable(model, example_inputs, skip)
+    recovery = None if process.recovery == "none" else process.recovery
+    judge = Judge(target, evaluator(target, data=data, evaluate=evaluate, metric=metric, recovery=recovery), jobs)
+    final = None if test is None else Judge(target, evaluator(target, data=test, metric=metric, recovery=recovery))
+    problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs)
+    outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), _identity(target, data))
+    result = _result(target, problem, outcome)
+    if finetune_epochs:
+        result = _tuned(result, judge, metric, rows, data, finetune_epochs, seed)
+    if run_dir is not None:
+        _write(result, Path(run_dir))
+    return result
+
+
+def _algorithm(settings: dict[str, Any]) -> PuRL:
+    try:
+        return PuRL(**settings)
+    except TypeError as error:
+        raise InvalidValueError(f"settings: {error}; see PuRL for their names") from None
+
+
+def _driven(
+    process: PuRL,
+    problem: ModelProblem,
+    run_dir: str | PathLike[str] | None,
+    on_event: Emit | Sequence[Emit] | None,
+    budget: Budget,
+    identity: dict[str, Any],
+) -> Outcome[Findings]:
+    # The driver reads the name of the task alone; the process knows what else the problem holds.
+    whole = cast(Any, problem)
+    listeners: list[Emit] = [] if on_event is None else [on_event] if callable(on_event) else list(on_event)
+    if run_dir is None:
+        return drive(process, whole, _to_all(listeners), None, budget)
+    folder = Path(run_dir)
+    record = {"algorithm": "purl", "settings": to_config(process), "seed": problem.seed, **identity}
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    with locked(folder), closing(EventLog(folder)) as log:
+        path = folder / "run.json"
+        if path.exists() and json.loads(path.read_bytes()).get("identity") != digest:
+            raise CheckpointError(f"{folder}: holds another run; choose another folder or remove it")
+        text = json.dumps({**record, "versions": versions(), "identity": digest}, indent=2, sort_keys=True)
+        write_durably(path, text.encode())
+        return drive(process, whole, _to_all([log, *listeners]), Place(folder, digest), budget)
+
+
+def _to_all(listeners: Sequence[Emit]) -> Emit:
+    def emit(event: Event) -> None:
+        for receive in listeners:
+            receive(event)
+
+    return emit
+
+
+def _identity(target: Prunable, data: Any) -> dict[str, Any]:
+    """Digests of the weights and, where they are arrays, of the rows: what a run folder must agree with."""
+    weights = hashlib.sha256()
+    for layer in target.layers:
+        weights.update(f"{layer.name}{layer.weight.shape}".encode())
+        weights.update(np.ascontiguousarray(layer.weight).tobytes())
+    rows = hashlib.sha256()
+    if isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
+        for part in data:
+            rows.update(np.ascontiguousarray(np.asarray(part)).tobytes())
+    return {"model": weights.hexdigest(), "data": rows.hexdigest()}
+
+
+def _result(target: Prunable, problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
+    found = outcome.output
+    if outcome.reason != "done":
+        text = f"ended early, {outcome.reason} after step {outcome.steps}: a longer run may find better plans"
+        found = replace(found, notes=(*found.notes, text))
+    masks = tuple(target.masks(found.plan))
+    model = target.apply(found.plan)
+    seconds = dict(outcome.seconds)
+    return PruningResult(model, found.plan, masks, found, problem.task.name, seconds, versions=dict(versions()))
+
+
+def _tuned(
+    result: PruningResult, judge: Judge, metric: Any, rows: Any, data: Any, epochs: int, seed: int
+) -> PruningResult:
+    from rlcompress.training.finetuning import FineTuning
+    from rlcompress.training.sparse_finetune import fine_tune
+
+    settings = FineTuning(epochs=epochs, seed=seed)
+    dense = judge.prunable.apply(judge.prunable.plan(judge.dense))
+    model = fine_tune(result.model, result.plan, rows, settings, teacher=dense)
+    after = float("nan")
+    if data is not None:
+        tuned = prunable(model, example_of(data))
+        after = evaluator(tuned, data=data, metric=metric).score(tuned.ceilings)
+    return replace(result, model=model, tuned=(result.findings.best.score, after))
+
+
+def _write(result: PruningResult, folder: Path) -> None:
+    torch = require("torch")
+    result.save_plan(folder / "plan.json")
+    torch.save(result.model.state_dict(), folder / "model.pt")
+    write_reports(result, folder)
