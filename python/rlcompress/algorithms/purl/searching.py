@@ -21,7 +21,6 @@ from rlcompress.layerwise.allocate import BASELINES
 _DAMAGE_SHARE = 0.2
 _FEWEST_LEVELS, _MOST_LEVELS = 3, 10
 _BATCH = 12
-_NEIGHBOUR_SHARE = 0.7
 _PARETO = (0.5, 2.0, 0.25, 4.0, 0.7, 1.4, 8.0, 0.12)
 
 
@@ -104,7 +103,7 @@ def search_step(judge: Judge, allowed: Allotment, settings: Settings, state: Sta
     share = (journal.count - state.began) / max(1, settings.evaluations - state.began)
     emit(Progress(share, "search"))
     rng = np.random.default_rng([seed, state.generation])
-    plans = _proposed(journal, allowed, settings, share, min(left, _BATCH), rng)
+    plans = _proposed(journal, allowed, settings, share, min(left, _BATCH), state.generation, rng)
     if not plans:
         return replace(state, phase="pareto")
     origin = "random" if settings.search == "random" else "refined"
@@ -112,15 +111,24 @@ def search_step(judge: Judge, allowed: Allotment, settings: Settings, state: Sta
 
 
 def _proposed(
-    journal: Journal, allowed: Allotment, settings: Settings, share: float, count: int, rng: np.random.Generator
+    journal: Journal,
+    allowed: Allotment,
+    settings: Settings,
+    share: float,
+    count: int,
+    generation: int,
+    rng: np.random.Generator,
 ) -> list[Kept]:
     known = set(journal.known())
     if settings.search == "random" or not journal.ranking(allowed):
         return random_plans(allowed, count, rng, known)
-    near = []
-    if allowed.levels and share > 1 - _NEIGHBOUR_SHARE:
-        near = neighbours(journal, allowed, count)
-    return near or refined_plans(journal, allowed, share, count, rng)
+    refined = refined_plans(journal, allowed, share, count, rng)
+    if not allowed.levels:
+        return refined
+    # On the grid plans repeat: every other generation walks from the best one, and what runs dry gives way.
+    near = neighbours(journal, allowed, count)
+    first, second = (near, refined) if generation % 2 else (refined, near)
+    return first or second or random_plans(allowed, count, rng, known)
 
 
 def pareto_step(judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit) -> State:
