@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rlcompress.cli.outcome import deliver, watching
+from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.cli.teacher_source import default_folder, load_teacher, source_options, trained_teacher
 from rlcompress.engine.registry import algorithm_type
@@ -33,23 +34,12 @@ def algorithm_command(name: str) -> click.Command:
     summary = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
     if not summary or summary.startswith(f"{cls.__name__}("):  # what dataclass writes where there is no docstring
         summary = f"Compress with the {name} algorithm."
-    params: list[click.Parameter] = [*source_options(), *_run_options(hasattr(cls, "paper")), *setting_options(cls)]
-    return click.Command(name, params=params, callback=run, help=summary, short_help=summary.splitlines()[0])
-
-
-def _run_options(preset: bool) -> list[click.Option]:
-    folder = click.Path(file_okay=False, path_type=Path)
-    options = [
-        click.Option(["--out"], type=folder, help="Run folder.  [default: runs/<env>]"),
-        click.Option(["--seed"], type=click.IntRange(min=0), default=0, help="Of every random number.  [default: 0]"),
-        click.Option(["--jobs"], type=click.IntRange(min=1), help="Worker processes.  [default: the processors]"),
-        click.Option(["--max-seconds"], type=float, help="Stop after this time with what there is."),
-        click.Option(["--max-steps"], type=click.IntRange(min=0), help="Stop after this many steps of the algorithm."),
-        click.Option(["--json", "as_json"], is_flag=True, help="Print the report as JSON."),
+    params: list[click.Parameter] = [
+        *source_options(),
+        *run_options(hasattr(cls, "paper"), "runs/<env>"),
+        *setting_options(cls),
     ]
-    if preset:
-        options.append(click.Option(["--paper"], is_flag=True, help="Start from the published algorithm's settings."))
-    return options
+    return click.Command(name, params=params, callback=run, help=summary, short_help=summary.splitlines()[0])
 
 
 def _compress(cls: Any, values: dict[str, Any], on_event: Any) -> tuple[Result, Path]:

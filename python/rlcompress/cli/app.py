@@ -41,6 +41,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in VERBS:
             command: click.Command = importlib.import_module(f"rlcompress.cli.{cmd_name}").command
+        elif cmd_name == "purl":  # its teacher and judge are files, not an environment
+            command = importlib.import_module("rlcompress.cli.purl").purl_command()
         elif cmd_name in ALGORITHMS:
             command = importlib.import_module("rlcompress.cli.algorithm").algorithm_command(cmd_name)
         else:

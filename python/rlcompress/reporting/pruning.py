@@ -122,7 +122,7 @@ def findings_png(found: Findings) -> bytes:
 
 
 def _plans(plans: Sequence[PlanFinding]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (one.origin, _percent(one.sparsity), _score(one.score), _score(one.final), "yes" if one.meets else "no")
         for one in plans
     ]

@@ -136,10 +136,12 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
     finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
     known = journal.known()
 
-    def finding(at: int) -> PlanFinding:
+    def finding(at: int, origin: str = "") -> PlanFinding:
         plan = journal.plan(at)
         score = float(journal.scores[at])
-        return PlanFinding(journal.origin(at), plan, allowed.sparsity(plan), score, finals.get(at), allowed.meets(plan))
+        return PlanFinding(
+            origin or journal.origin(at), plan, allowed.sparsity(plan), score, finals.get(at), allowed.meets(plan)
+        )
 
     layers = tuple(
         LayerFinding(
@@ -159,7 +161,7 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         layers=layers,
         best=best,
         dense=finding(0),
-        starts=tuple(finding(at) for at in journal.of("uniform", "erk", "global", "lamp", "dp")),
+        starts=tuple(finding(at, name) for name, at in starts_of(judge, allowed, settings, journal)),
         pareto=tuple(finding(at) for at in journal.front()),
         target_sparsity=settings.target_sparsity,
         target_score=wanted,
@@ -170,6 +172,13 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         first_feasible=_first_feasible(rollouts, known, allowed, settings, wanted),
         notes=(*state.notes, *_notes(best, wanted, settings, allowed, journal)),
     )
+
+
+def starts_of(judge: Judge, allowed: Allotment, settings: Settings, journal: Journal) -> list[tuple[str, int]]:
+    """Name and place of each start; two that are the same plan share a place."""
+    place = {journal.plan(index): index for index in range(journal.count)}
+    free = [(name, place[judge.start(allowed, settings, name)]) for name in settings.starts]
+    return [*free, *(("dp", at) for at in journal.of("dp"))]
 
 
 def _first_feasible(

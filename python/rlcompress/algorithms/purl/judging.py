@@ -13,6 +13,7 @@ from rlcompress.algorithms.purl.config import Settings
 from rlcompress.contract import Argmax, Raw
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
+from rlcompress.layerwise.allocate import BASELINES
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.prunable import Prunable, prunable
 from rlcompress.layerwise.thresholds import alpha_counts
@@ -56,6 +57,14 @@ class Judge:
         before = self.evaluator.spent
         by_plan = {plan: _score(self.evaluator, plan) for plan in sorted(set(plans))}
         return [by_plan[plan] for plan in plans], self.evaluator.spent - before
+
+    def start(self, allowed: Allotment, settings: Settings, name: str) -> Kept:
+        """A free allocation at the budget; on the grid its nearest plan there."""
+        if not allowed.feasible:
+            return allowed.project(np.zeros(allowed.layers))
+        # The budget counts in whole weights, so the share that is handed on is the one that gives it again.
+        kept = BASELINES[name](self.prunable.layers, 1 - allowed.total / allowed.weights, settings.min_keep).kept
+        return allowed.snap(kept) if allowed.levels else tuple(kept)
 
     def allotment(self, settings: Settings) -> Allotment:
         """The plans that the settings allow."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlcompress.algorithms.purl.allotment import Allotment
 from rlcompress.algorithms.purl.config import Settings
-from rlcompress.algorithms.purl.findings import Findings, chosen, findings
+from rlcompress.algorithms.purl.findings import Findings, chosen, findings, starts_of
 from rlcompress.algorithms.purl.judging import Judge, ModelProblem, units_of
 from rlcompress.algorithms.purl.state import Figure, State
 from rlcompress.artifact import weights_bytes
@@ -41,7 +41,7 @@ def final_step(
     problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit
 ) -> State:
     """One of dense, best and starts per call on the final split; done after the last."""
-    wanted = _to_judge(allowed, settings, state)
+    wanted = _to_judge(judge, allowed, settings, state)
     missing = [entry for entry in wanted if entry[0] not in {figure.name for figure in state.figures}]
     if not missing or (isinstance(problem, ModelProblem) and problem.final is None):
         return replace(state, phase="done")
@@ -61,11 +61,11 @@ def final_step(
     return replace(state, figures=(*state.figures, Figure(name, index, values)))
 
 
-def _to_judge(allowed: Allotment, settings: Settings, state: State) -> list[tuple[str, int]]:
+def _to_judge(judge: Judge, allowed: Allotment, settings: Settings, state: State) -> list[tuple[str, int]]:
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     best = chosen(journal, rollouts, allowed, settings)
-    starts = [(journal.origin(at), at) for at in journal.of("uniform", "erk", "global", "lamp")]
+    starts = [entry for entry in starts_of(judge, allowed, settings, journal) if entry[0] != "dp"]
     return [("teacher", 0), ("best", best), *starts]
 
 

@@ -16,7 +16,6 @@ from rlcompress.algorithms.purl.proposals import neighbours, random_plans, refin
 from rlcompress.algorithms.purl.state import State
 from rlcompress.engine.events import Emit, PhaseStarted, Progress
 from rlcompress.errors import EvaluationError, InvalidValueError
-from rlcompress.layerwise.allocate import BASELINES
 
 _DAMAGE_SHARE = 0.2
 _FEWEST_LEVELS, _MOST_LEVELS = 3, 10
@@ -53,15 +52,9 @@ def start(judge: Judge, allowed: Allotment, settings: Settings, emit: Emit) -> S
         text = f"sparsity {settings.target_sparsity:g} cannot be reached: grid and min_keep leave"
         state = replace(state, notes=(*state.notes, f"{text} {1 - closest:.6f} at most; the plan is the closest one"))
     for name in settings.starts:
-        plan = free_plan(judge, allowed, settings, name)
+        plan = judge.start(allowed, settings, name)
         state = judged(judge, state, [plan], name)
     return state
-
-
-def free_plan(judge: Judge, allowed: Allotment, settings: Settings, name: str) -> Kept:
-    """A free allocation at the budget; on the grid its nearest plan there."""
-    kept = BASELINES[name](judge.prunable.layers, 1 - allowed.total / allowed.weights, settings.min_keep).kept
-    return allowed.snap(kept) if allowed.levels else tuple(kept)
 
 
 def damage_step(judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit) -> State:

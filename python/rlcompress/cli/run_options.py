@@ -1,0 +1,28 @@
+"""Options that every algorithm's verb has: folder, seed, workers, budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+def run_options(preset: bool, default: str) -> list[click.Option]:
+    """Options of every run.
+
+    Args:
+        preset: whether the algorithm has one.
+        default: the run folder, for the help.
+    """
+    folder = click.Path(file_okay=False, path_type=Path)
+    options = [
+        click.Option(["--out"], type=folder, help=f"Run folder.  [default: {default}]"),
+        click.Option(["--seed"], type=click.IntRange(min=0), default=0, help="Of every random number.  [default: 0]"),
+        click.Option(["--jobs"], type=click.IntRange(min=1), help="Worker processes.  [default: the processors]"),
+        click.Option(["--max-seconds"], type=float, help="Stop after this time with what there is."),
+        click.Option(["--max-steps"], type=click.IntRange(min=0), help="Stop after this many steps of the algorithm."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print the report as JSON."),
+    ]
+    if preset:
+        options.append(click.Option(["--paper"], is_flag=True, help="Start from the published algorithm's settings."))
+    return options
