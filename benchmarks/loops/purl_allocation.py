@@ -177,20 +177,16 @@ def markdown(rows: list[dict[str, Any]], claims: list[dict[str, Any]], plans: in
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     if claims:
-        lines += [f"## Episodes of the paper's agent to a plan with {100 * CLAIM_SPARSITY:g} % removed and at most "]
-        lines[-1] += f"{100 * CLAIM_DROP:g} points lost (of 100)"
-        lines += [
-            "",
-            "| reward | runs | feasible | median episodes to the first | best score % |",
-            "| --- | ---: | ---: | ---: | ---: |",
-        ]
+        lines += [f"## Episodes of the paper's agent to {100 * CLAIM_SPARSITY:g} % removed at a loss of at most "]
+        lines[-1] += f"{100 * CLAIM_DROP:g} points; 101 where it never came there"
+        lines += ["", "| reward | runs | feasible | median episodes to the first | best score % |"]
+        lines.append("| --- | ---: | ---: | ---: | ---: |")
         for reward in REWARDS:
             mine = [row for row in claims if row["reward"] == reward]
-            first = [row["first"] or 101 for row in mine]
+            median = np.median([row["first"] or 101 for row in mine])
             done = sum(row["first"] is not None for row in mine)
-            lines.append(
-                f"| {reward} | {len(mine)} | {done} | {np.median(first):g} | {np.mean([r['score'] for r in mine]):.2f} |"
-            )
+            score = np.mean([row["score"] for row in mine])
+            lines.append(f"| {reward} | {len(mine)} | {done} | {median:g} | {score:.2f} |")
     return "\n".join(lines) + "\n"
 
 

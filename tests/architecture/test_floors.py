@@ -37,6 +37,7 @@ TOP = 7  # rlcompress/__init__.py: the user's view
 DOORS = {
     ("rlcompress.network", "rlcompress.artifact"),
     ("rlcompress.engine.result", "rlcompress.reporting.tables"),
+    ("rlcompress.algorithms.purl.prune", "rlcompress.reporting.pruning"),
 }
 
 # Lists of what there is, which name modules as text so that their floor imports nothing from above.

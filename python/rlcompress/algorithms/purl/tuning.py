@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rlcompress.algorithms.purl.judging import network_inputs
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.network import Network
@@ -29,9 +31,9 @@ def tuned_network(network: Network, teacher: Network, task: DatasetTask, epochs:
     layers = network.dense_layers()
     module: Any = to_torch(network.with_layers([layer.with_mask(None) for layer in layers]))
     places = [name for name, part in module.named_modules() if hasattr(part, "weight")]
-    masks = {f"{place}.weight": layer.mask for place, layer in zip(places, layers) if layer.mask is not None}
+    masks = {f"{place}.weight": np.array(layer.mask) for place, layer in zip(places, layers) if layer.mask is not None}
     x, y = task.training_rows
-    rows = (network_inputs(network, x), y if task.metric == "accuracy" else y.reshape(len(y), -1))
+    rows = (np.array(network_inputs(network, x)), np.array(y if task.metric == "accuracy" else y.reshape(len(y), -1)))
     trained = fine_tune(module, masks, rows, FineTuning(epochs=epochs, seed=seed), teacher=to_torch(teacher))
     tuned = from_torch(trained, network.contract)
     held = [layer.with_mask(old.mask) for layer, old in zip(tuned.dense_layers(), layers)]
