@@ -67,14 +67,14 @@ def refined_plans(
     return _distinct(allowed, draw, count, set(journal.known()))
 
 
-def neighbours(journal: Journal, allowed: Allotment, count: int) -> list[Kept]:
-    """On the grid: unjudged plans one or two levels away from the best, in one layer or in two; fullest first."""
+def neighbours(journal: Journal, allowed: Allotment, count: int, reach: int = 2) -> list[Kept]:
+    """On the grid: unjudged plans at most `reach` levels away from the best, in one layer or in two; fullest first."""
     best = journal.plan(journal.ranking(allowed)[0])
     places = [levels.index(kept) if kept in levels else -1 for levels, kept in zip(allowed.levels, best)]
     if min(places) < 0:
         return []
     known, found = set(journal.known()), set()
-    shifts = (-2, -1, 1, 2)
+    shifts = [shift for shift in range(-reach, reach + 1) if shift]
     for first in range(allowed.layers):
         for second in range(first, allowed.layers):
             for up in shifts:

@@ -20,6 +20,7 @@ from rlcompress.errors import EvaluationError, InvalidValueError
 _DAMAGE_SHARE = 0.2
 _FEWEST_LEVELS, _MOST_LEVELS = 3, 10
 _BATCH = 12
+_REACHES, _WIDEST = (2, 4, 8, 22), 120
 _PARETO = (0.5, 2.0, 0.25, 4.0, 0.7, 1.4, 8.0, 0.12)
 
 
@@ -119,7 +120,10 @@ def _proposed(
     if not allowed.levels:
         return refined
     # On the grid plans repeat: every other generation walks from the best one, and what runs dry gives way.
-    near = neighbours(journal, allowed, count)
+    near: list[Kept] = []
+    for reach in _REACHES:
+        if not near and (reach == _REACHES[0] or reach * allowed.layers <= _WIDEST):
+            near = neighbours(journal, allowed, count, reach)
     first, second = (near, refined) if generation % 2 else (refined, near)
     return first or second or random_plans(allowed, count, rng, known)
 
