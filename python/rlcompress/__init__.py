@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
+    from rlcompress.packing import pack as pack
     from rlcompress.reporting.progress import progress as progress
     from rlcompress.sparse import SparseMatrix as SparseMatrix
     from rlcompress.tasks.data_files import load_data as load_data
@@ -39,18 +40,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "DatasetTask": "rlcompress.tasks.dataset",
     "MaskedLinear": "rlcompress.training.masked_linear",
     "MaskedMLP": "rlcompress.training.masked",
-    "DatasetTask": "rlcompress.tasks.dataset",
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
-    "SparseMatrix": "rlcompress.sparse",
     "PruningEnv": "rlcompress.layerwise.env",
     "PuRL": "rlcompress.algorithms.purl",
+    "SparseMatrix": "rlcompress.sparse",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
     "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
+    "pack": "rlcompress.packing",
     "progress": "rlcompress.reporting.progress",
     "prune": "rlcompress.algorithms.purl.prune",
     "resume": "rlcompress.engine.run",
@@ -85,9 +87,10 @@ __all__ = [
     "load_data",
     "load_policy",
     "magnitude_masks",
+    "pack",
     "progress",
-    "quantise_static",
     "prune",
+    "quantise_static",
     "resume",
     "to_torch",
 ]

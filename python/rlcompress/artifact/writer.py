@@ -14,9 +14,9 @@ import numpy.typing as npt
 from rlcompress.artifact import layout
 from rlcompress.artifact.golden import golden_inputs
 from rlcompress.artifact.layout import HEADER, RECORD, Parts, padding
-from rlcompress.artifact.reader import decode, decode_contract
+from rlcompress.artifact.reader import decode_contract
 from rlcompress.contract import Argmax, Contract, Raw
-from rlcompress.errors import InvalidValueError, UnsupportedError
+from rlcompress.errors import InvalidValueError
 from rlcompress.kernels import Model
 from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, Layer, QuantizedDense
 from rlcompress.layers.activation import ALPHA_RANGE

@@ -17,6 +17,7 @@ DEBUG = "rlcompress.debug"
 VERBS: dict[str, str] = {
     "resume": "Continue the run of a folder.",
     "inspect": "Show what a policy file holds and test it.",
+    "pack": "Write each layer in its fastest form.",
     "bench": "Measure the time of one inference.",
     "targets": "List the instruction sets of this build and machine.",
 }

@@ -213,7 +213,7 @@ class _Group:
         for student, labels in zip(self.students, self.data):
             read = self.contract.select(labels.observations)
             inputs.append(torch.from_numpy(((read - self.mean) / self.scale).astype(np.float32)))
-            targets.append(torch.from_numpy(prepare_targets(labels.targets, student.loss)))
+            targets.append(torch.tensor(prepare_targets(labels.targets, student.loss)))
             spread = labels.targets.max(1) - labels.targets.min(1)
             flat = np.ones(len(spread), np.float32)
             weights.append(torch.from_numpy(spread / max(spread.mean(), 1e-9) if student.loss == "weighted" else flat))
