@@ -155,7 +155,7 @@ def test_resume_needs_a_run(tmp_path: Path) -> None:
 def test_unregistered_parts_must_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compress(teacher(), ToyTask(), Toy(), run_dir=tmp_path)
     monkeypatch.delitem(registry.TASKS, "toy")
-    with pytest.raises(CheckpointError, match=r"task 'toy': not registered \(known: dataset, policy\); give it to resume"):
+    with pytest.raises(CheckpointError, match=r"task 'toy': not registered \(known: dataset, policy\); give it"):
         resume(tmp_path)
     assert resume(tmp_path, task=ToyTask()).task == "toy"
     with pytest.raises(InvalidValueError, match=r"task: .*as the run began"):
