@@ -40,7 +40,7 @@ def test_workers_are_other_processes_that_stay_and_use_one_thread() -> None:
     first = parallel_map(facts, range(8), 2)
     second = parallel_map(facts, range(8), 2)
     assert os.getpid() not in {pid for pid, _ in first}
-    assert {pid for pid, _ in first + second} == {pid for pid, _ in first}
+    assert len({pid for pid, _ in first + second}) <= 2  # one of them may have come too late for the first call
     assert {threads for _, threads in first} == {"11"}
 
 
@@ -126,8 +126,9 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     script.write_text(
         textwrap.dedent(
             """
-            import os, time
+            import os, signal, time
             from rlcompress.engine.parallel import parallel_map
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
             def work(item):
                 os.write(1, f"worker {os.getpid()}\\n".encode())
                 time.sleep(60)
