@@ -83,5 +83,6 @@ CONTENDERS: tuple[Contender, ...] = (
 
 
 def contenders_of(group: str) -> list[Contender]:
-    """Those of one group, ours first."""
-    return [contender for contender in CONTENDERS if contender.group == group]
+    """Those of one group, ours first; batches have those of single observations."""
+    wanted = "dense" if group == "dense_batch" else group
+    return [contender for contender in CONTENDERS if contender.group == wanted]

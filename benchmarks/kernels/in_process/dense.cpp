@@ -76,7 +76,10 @@ std::size_t workspace_bytes(const Model& model, std::size_t, long) {
 }
 
 void add_ours(Suite& suite, const rlcompress::Model& model, std::size_t rows, bench::Bytes& workspace) {
-  workspace.resize(workspace_bytes(model, std::min<std::size_t>(rows, 64), 0) + 64);
+  const std::size_t bytes = workspace_bytes(model, std::min<std::size_t>(rows, 64), 0);
+  workspace.resize(bytes + 64);
+  const auto past = reinterpret_cast<std::uintptr_t>(workspace.data()) % 64;
+  const rlcompress::View<std::uint8_t> memory(workspace.data() + (64 - past) % 64, bytes);
   const std::size_t inputs = model.input_size(), outputs = model.action_size();
   bool best = true;
   for (std::size_t i = 0; i < rlcompress::target_count(); ++i) {
@@ -84,14 +87,14 @@ void add_ours(Suite& suite, const rlcompress::Model& model, std::size_t rows, be
     const char* target = rlcompress::target_name(i);
     const std::string name = std::string("rlcompress ") + target;
     if (rows == 1) {
-      const auto run = [&model, &workspace, inputs, outputs](const float* x, float* y) {
-        (void)model.run({x, inputs}, {y, outputs}, workspace);
+      const auto run = [&model, memory, inputs, outputs](const float* x, float* y) {
+        (void)model.run({x, inputs}, {y, outputs}, memory);
       };
       if (best) suite.add("rlcompress", run, target);
       suite.add(name, run, target);
     } else {
-      const auto run = [&model, &workspace, rows, inputs, outputs](const float* x, float* y) {
-        (void)model.run_batch(rows, {x, rows * inputs}, {y, rows * outputs}, workspace);
+      const auto run = [&model, memory, rows, inputs, outputs](const float* x, float* y) {
+        (void)model.run_batch(rows, {x, rows * inputs}, {y, rows * outputs}, memory);
       };
       if (best) suite.add("rlcompress", run, target);
       suite.add(name, run, target);
@@ -145,7 +148,7 @@ void add_peers(Suite&, const Network&, std::size_t) {
 
 int main(int count, char** arguments) {
   if (count < 6) return 2;
-  const bench::Bytes image = bench::read_file(arguments[1]);
+  const bench::Image image(bench::read_file(arguments[1]));
   const Network network = bench::read_network(arguments[2]);
   const std::size_t rows = std::strtoull(arguments[3], nullptr, 10);
   const int batches = std::atoi(arguments[4]);

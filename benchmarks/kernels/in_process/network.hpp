@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,6 +22,26 @@ struct DenseLayer {
   bool relu;
 };
 using Network = std::vector<DenseLayer>;
+
+// An .rlc image where vector loads of its wide weights stay within cache lines.
+class Image {
+ public:
+  explicit Image(const Bytes& bytes) : storage_(bytes.size() + 64), size_(bytes.size()) {
+    const auto past = reinterpret_cast<std::uintptr_t>(storage_.data()) % 64;
+    data_ = storage_.data() + (past == 0 ? 0 : 64 - past);
+    std::memcpy(data_, bytes.data(), size_);
+  }
+  Image(const Image&) = delete;
+  Image& operator=(const Image&) = delete;
+
+  const std::uint8_t* data() const { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  Bytes storage_;
+  std::size_t size_;
+  std::uint8_t* data_;
+};
 
 inline Bytes read_file(const char* path) {
   Bytes bytes;

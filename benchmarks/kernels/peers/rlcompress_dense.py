@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from timing import Prepared
@@ -42,4 +43,4 @@ def _prepared(work: DenseWork, network: Network) -> Prepared:
     runtime = Runtime(network)
     x = work.x[0] if work.batch == 1 else work.x
     out = np.empty((*x.shape[:-1], network.output_size), np.float32)
-    return Prepared(lambda: runtime(x, out))
+    return Prepared(partial(runtime, x, out))
