@@ -26,7 +26,10 @@ class Writer {
 };
 
 // The stream of part 7: an integer bias, then the weights in the order of the layout.
-Floats stream(const Layer& layer) {
+bool is_wide(const Layer& layer);
+
+// With `filled` the zeros that fill the cache lines of wide weights are among the values.
+Floats stream(const Layer& layer, bool filled = true) {
   Floats values;
   if (layer.kind == 3) {  // groups of 4 inputs, filled with zeros
     const std::size_t stride = layer.outputs < 64 ? layer.outputs : (layer.outputs + 15) / 16 * 16;
@@ -49,6 +52,8 @@ Floats stream(const Layer& layer) {
   } else {
     for (std::size_t k = 0; k < k_count; ++k) {
       for (std::size_t j = 0; j < layer.outputs; ++j) values.push_back(layer.weights[j * k_count + k]);
+      if (!filled || layer.outputs < 64 || !is_wide(layer)) continue;
+      while (values.size() % 16 != 0) values.push_back(0.0F);
     }
   }
   return values;
@@ -100,7 +105,7 @@ void write_layer(Writer& writer, const Layer& layer, std::size_t wide_alignment)
     for (std::int32_t bias : layer.integer_bias) writer.u32(static_cast<std::uint32_t>(bias));
   }
   if (layer.kind == 2) write_pattern(writer, layer);
-  const Floats values = stream(layer);
+  const Floats values = stream(layer, wide_alignment == 64);
   if (is_wide(layer)) writer.align(wide_alignment);
   if (layer.weight_type == 0) {
     writer.align(4);

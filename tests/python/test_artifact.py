@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import random_networks
+import reference
 from rlcompress import artifact, kernels
 from rlcompress.contract import Argmax, Contract
 from rlcompress.errors import FormatError, InvalidValueError, MissingFileError, UnsupportedError
 from rlcompress.layers import Dense, QuantizedDense
 from rlcompress.network import Network
+from rlcompress.runtime import Runtime
 
 
 def stored(network: Network, decoded: Network) -> Network:
@@ -81,6 +83,48 @@ def test_wide_inputs_are_stored_output_major() -> None:
     assert image[48:] == weight.tobytes()
     image = artifact.encode(Network((Dense(weight[:, :63], np.zeros(2)),)), golden=0)
     assert image[48:] == weight[:, :63].T.tobytes()
+
+
+def test_wide_weights_fill_whole_cache_lines() -> None:
+    """70 outputs are stored in rows of 80 at a multiple of 64; what fills them is +0 and counts as no byte."""
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(70, 40)).astype(np.float32)
+    network = Network((Dense(weight, np.zeros(70)),))
+    image = artifact.encode(network, golden=0)
+    rows = np.frombuffer(image[-40 * 80 * 4 :], "<f4").reshape(40, 80)
+    assert (len(image) - rows.nbytes) % 64 == 0
+    assert np.array_equal(rows[:, :70], weight.T)
+    assert not rows[:, 70:].view(np.uint32).any()
+    assert artifact.decode(image) == network
+    assert artifact.weights_bytes(network) == kernels.Model(image).weights_bytes == weight.nbytes
+
+
+@pytest.mark.parametrize("filler", [1.0, -0.0])
+def test_other_fillers_are_refused(filler: float) -> None:
+    network = Network((Dense(np.ones((70, 40), np.float32), np.zeros(70)),))
+    image = bytearray(artifact.encode(network, golden=0))
+    image[-4:] = struct.pack("<f", filler)
+    image[12:16] = bytes(4)
+    image[12:16] = struct.pack("<I", zlib.crc32(image))
+    with pytest.raises(FormatError, match=f"weights.*{len(image) - 4}.*beyond the outputs"):
+        kernels.Model(bytes(image))
+
+
+@pytest.mark.parametrize("target", kernels.targets())
+@pytest.mark.parametrize("outputs", [64, 70, 127, 128, 130, 300])
+def test_wide_layers_of_any_width_equal_the_reference(outputs: int, target: str) -> None:
+    rng = np.random.default_rng(outputs)
+    layers = (
+        Dense(rng.normal(size=(outputs, 35)).astype(np.float32), rng.normal(size=outputs), "relu"),
+        Dense(rng.normal(size=(outputs + 7, outputs)).astype(np.float32), rng.normal(size=outputs + 7), "tanh"),
+    )
+    network = Network(layers)
+    observations = rng.normal(size=(5, 35)).astype(np.float32)
+    expected = reference.run(network, observations, [False, False])
+    with kernels.forced_target(target):
+        runtime = Runtime(network)
+        assert np.array_equal(runtime(observations).view(np.uint32), expected.view(np.uint32))
+        assert np.array_equal(runtime(observations[0]).view(np.uint32), expected[0].view(np.uint32))
 
 
 def test_weights_bytes_agree_with_the_core() -> None:

@@ -93,9 +93,14 @@ def has_wide_weights(bits: int, count: int, sparse: bool) -> bool:
     return bits == 32 and not sparse and 4 * count >= WIDE_BYTES
 
 
+def filled_outputs(outputs: int) -> int:
+    """Outputs of an integer record, or of wide float32 weights, with the zeros that fill the last cache line."""
+    return outputs + (padding(outputs, 16) if outputs >= 64 else 0)
+
+
 def group_shape(inputs: int, outputs: int) -> tuple[int, int]:
     """Inputs and outputs of an integer record's weights with the zeros that fill groups and cache lines."""
-    return inputs + padding(inputs), outputs + (padding(outputs, 16) if outputs >= 64 else 0)
+    return inputs + padding(inputs), filled_outputs(outputs)
 
 
 def pack_groups(weight: Int8Array) -> Int8Array:

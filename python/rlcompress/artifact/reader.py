@@ -170,6 +170,9 @@ def _parts(cursor: _Cursor, inputs: int) -> Parts:
     extra = outputs if bias_code == layout.BIAS_INTEGER else 0
     if layout.has_wide_weights(bits, nonzeros, kind == layout.SPARSE):
         cursor.offset += padding(cursor.offset, layout.WIDE_ALIGNMENT)
+        if not layout.output_major(inputs, outputs):
+            filled = cursor.array("<f4", inputs * layout.filled_outputs(outputs)).reshape(inputs, -1)
+            return Parts(bits, name, alpha, filled[:, :outputs].T, bias, row, column)
     values = _values(cursor, bits, nonzeros + extra)
     cursor.offset += padding(cursor.offset)
     if extra:

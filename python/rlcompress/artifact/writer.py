@@ -206,15 +206,18 @@ class _Record:
         self.data += bytes(padding(len(self.data), alignment)) + part
         self.stored += len(part)
 
-    def add_wide(self, part: bytes) -> None:
-        self._gap = padding(self.start + len(self.data), layout.WIDE_ALIGNMENT)
-        self.data += bytes(self._gap)
+    def add_wide(self, part: bytes, filling: int = 0) -> None:
+        """Add weights at a multiple of 64; `filling` of their bytes are zeros that fill cache lines."""
+        gap = padding(self.start + len(self.data), layout.WIDE_ALIGNMENT)
+        self.data += bytes(gap)
         self.add(part)
+        self.stored -= filling
+        self._gap = gap + filling
         self.aligned = True
 
     @property
     def packed_size(self) -> int:
-        """Bytes without those that align wide weights."""
+        """Bytes without those that align and fill wide weights."""
         return len(self.data) - self._gap
 
 
@@ -291,7 +294,10 @@ def _add_weights(record: _Record, parts: Parts, mask: Any, integer_bias: Any) ->
     else:
         weights = (parts.weight if layout.output_major(inputs, outputs) else parts.weight.T).reshape(-1)
     if layout.has_wide_weights(parts.bits, weights.size, mask is not None):
-        record.add_wide(_floats(weights))
+        if not layout.output_major(inputs, outputs):
+            weights = np.zeros((inputs, layout.filled_outputs(outputs)), np.float32)
+            weights[:, :outputs] = parts.weight.T
+        record.add_wide(_floats(weights), 4 * (weights.size - inputs * outputs))
         return
     if parts.bits == 32:
         record.add(_floats(weights), 4)

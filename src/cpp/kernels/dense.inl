@@ -27,6 +27,7 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
                          y,
                          layer->inputs,
                          layer->outputs,
+                         layer->stride,
                          static_cast<Activation>(layer->activation) == Activation::relu};
     dense(stream_f32(layer->weights), call);
     x = y;

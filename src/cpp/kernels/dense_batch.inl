@@ -12,13 +12,13 @@ void dense_batch_panel(const Stream& w, const DenseBatchCall& c, std::size_t j) 
     // The copy pays where many rows share it, unless the whole layer stays in the first cache anyway.
     const bool in_place = c.rows <= 2 * Lanes::tile_rows || c.inputs * c.outputs <= 8192;
     if (in_place && columns == V * width) {
-      return panel_all_rows<P, V>(c, {w.data + c.first + j, c.outputs, j, start});
+      return panel_all_rows<P, V>(c, {w.data + c.first + j, c.stride, j, start});
     }
   }
   const std::size_t last = columns - (V - 1) * width;
   float* to = c.panel;
-  for (std::size_t k = 0, at = c.first + j; k < c.inputs; ++k, at += c.outputs, to += V * width) {
-    w.prefetch(at + 16 * c.outputs, V * width);
+  for (std::size_t k = 0, at = c.first + j; k < c.inputs; ++k, at += c.stride, to += V * width) {
+    w.prefetch(at + 16 * c.stride, V * width);
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v + 1 < V; ++v) Lanes::store(to + v * width, w.load(at + v * width));
     const std::size_t i = (V - 1) * width;
@@ -55,7 +55,8 @@ void dense_batch_columns(const Stream& w, const DenseBatchCall& c, std::size_t m
 template <class Stream>
 void dense_each_row(const Stream& w, const DenseBatchCall& c) noexcept {
   for (std::size_t r = c.rows; r-- > 0;) {
-    dense(w, {c.weights, c.first, c.x + r * c.x_stride, c.start, c.y + r * c.y_stride, c.inputs, c.outputs, c.relu});
+    dense(w, {c.weights, c.first, c.x + r * c.x_stride, c.start, c.y + r * c.y_stride, c.inputs, c.outputs, c.stride,
+              c.relu});
   }
 }
 

@@ -13,7 +13,7 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, s
     return Cut && v + 1 == V ? from.load_first(at + v * width, last) : from.load(at + v * width);
   };
   const bool relu = c.relu;
-  const std::size_t outputs = c.outputs;
+  const std::size_t stride = c.stride;
   const float* x = c.x;
   Vec s[P][V];
   RLCOMPRESS_UNROLL
@@ -28,7 +28,7 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, s
     const Vec value = Lanes::splat(x[p]);
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v < V; ++v) s[p][v] = Lanes::fma(load(w, at, v), value, s[p][v]);
-    at += outputs;
+    at += stride;
   };
   const std::size_t left = c.inputs % P;
   for (const float* end = x + (c.inputs - left); x != end; x += P) {

@@ -49,7 +49,8 @@ struct DenseCall {
   float* y;             // outputs, and room for whole vectors: up to a multiple of most_lanes
   std::size_t inputs;
   std::size_t outputs;
-  bool relu;  // applied when the sum is stored
+  std::size_t stride;  // weights from one input to the next, where they are input-major
+  bool relu;           // applied when the sum is stored
 };
 
 // A dense layer over rows that lie x_stride and y_stride floats apart. y has room for whole vectors of outputs: each
@@ -64,6 +65,7 @@ struct DenseBatchCall {
   std::size_t y_stride;
   std::size_t inputs;
   std::size_t outputs;
+  std::size_t stride;
   std::size_t rows;
   float* panel;  // scratch for a panel of weights
   std::size_t panel_floats;

@@ -13,6 +13,7 @@ bool relu_in_kernel(const detail::Layer& layer) noexcept {
 }  // namespace
 
 bool decode_dense(Reader& reader, detail::Layer& layer) noexcept {
+  layer.stride = layer.outputs;
   return decode_alpha(reader, layer) && decode_scales_and_bias(reader, layer) &&
          decode_weights(reader, layer, std::uint64_t{layer.inputs} * layer.outputs);
 }
@@ -26,6 +27,7 @@ void run_dense(const detail::Layer& layer, const KernelTable& kernels, const flo
   call.y = y;
   call.inputs = layer.inputs;
   call.outputs = layer.outputs;
+  call.stride = layer.stride;
   call.relu = relu_in_kernel(layer);
   kernels.dense[layer.weight_type](call);
   finish_rows(layer, kernels, y, call.relu);
@@ -57,6 +59,7 @@ void run_dense_rows(const detail::Layer& layer, const KernelTable& kernels, cons
   call.y_stride = rows.y_stride;
   call.inputs = layer.inputs;
   call.outputs = layer.outputs;
+  call.stride = layer.stride;
   call.rows = rows.count;
   call.panel = rows.scratch;
   call.panel_floats = rows.scratch_floats;

@@ -30,7 +30,7 @@ bool decode_integer_bias(Reader& reader, detail::Layer& layer) noexcept {
 
 // Groups of 4 inputs; what the last group and the last cache line of each lack is 0.
 bool decode_groups(Reader& reader, detail::Layer& layer) noexcept {
-  const std::uint64_t row = std::uint64_t{4} * integer_stride(layer.outputs);
+  const std::uint64_t row = std::uint64_t{4} * filled_outputs(layer.outputs);
   const std::uint64_t bytes = (std::uint64_t{layer.inputs} + 3) / 4 * row;
   layer.entries = std::uint64_t{layer.inputs} * layer.outputs;
   if (has_wide_weights(layer) && !reader.align(wide_alignment)) return false;
@@ -93,7 +93,7 @@ void run_integer_dense(const detail::Layer& layer, const KernelTable& kernels, c
   call.next = next;
   call.inputs = layer.inputs;
   call.outputs = layer.outputs;
-  call.stride = integer_stride(layer.outputs);
+  call.stride = filled_outputs(layer.outputs);
   call.relu = activation == Activation::relu;
   kernels.integer_dense(call);
   if (fused) return;

@@ -1,5 +1,7 @@
 #include "layers/record.hpp"
 
+#include <cstring>
+
 namespace rlcompress {
 
 namespace {
@@ -29,6 +31,25 @@ bool float_bias_counts(const detail::Layer& layer) noexcept {
     if (reinterpret_cast<const float*>(layer.bias)[j] != 0.0F) return true;
   }
   return false;
+}
+
+// Whole cache lines for every input: what the last one lacks is +0.
+bool decode_wide_weights(Reader& reader, detail::Layer& layer) noexcept {
+  if (!reader.align(wide_alignment)) return false;
+  const std::size_t at = reader.offset();
+  const std::size_t stride = layer.stride = filled_outputs(layer.outputs);
+  const float* weights = nullptr;
+  if (!reader.floats("weights", std::uint64_t{layer.inputs} * stride, Floats::finite, weights)) return false;
+  layer.weights = reinterpret_cast<const std::uint8_t*>(weights);
+  for (std::size_t k = 0; k < layer.inputs; ++k) {
+    for (std::size_t i = k * stride + layer.outputs; i < (k + 1) * stride; ++i) {
+      std::uint32_t bits;
+      std::memcpy(&bits, weights + i, sizeof(bits));
+      if (bits == 0) continue;
+      return reader.refuse_float("weights", at + i * sizeof(float), "+0 beyond the outputs", weights[i]);
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -80,7 +101,7 @@ bool decode_weights(Reader& reader, detail::Layer& layer, std::uint64_t count) n
     if (!read) return false;
     return layer.first == 0 || integer_bias_counts(layer) ? true : refuse_zero_bias(reader, at);
   }
-  if (has_wide_weights(layer) && !reader.align(wide_alignment)) return false;
+  if (has_wide_weights(layer)) return decode_wide_weights(reader, layer);
   const float* weights = nullptr;
   if (!reader.floats("weights", count, Floats::finite, weights)) return false;
   layer.weights = reinterpret_cast<const std::uint8_t*>(weights);

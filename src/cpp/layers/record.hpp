@@ -22,8 +22,8 @@ inline BiasForm bias_form(const detail::Layer& layer) noexcept {
   return static_cast<BiasForm>((layer.scales >> 3U) & 3U);
 }
 
-// Outputs of an integer dense record with those that fill its last cache line.
-inline std::uint32_t integer_stride(std::uint32_t outputs) noexcept {
+// Outputs of an integer dense record, or of wide float32 weights, with those that fill its last cache line.
+inline std::uint32_t filled_outputs(std::uint32_t outputs) noexcept {
   return outputs < 64 ? outputs : (outputs + 15) / 16 * 16;
 }
 
@@ -32,7 +32,7 @@ inline constexpr std::size_t wide_alignment = 64;
 inline constexpr std::uint64_t wide_bytes = 4096;
 inline bool has_wide_weights(const detail::Layer& layer) noexcept {
   if (layer.kind == 1) return weight_type(layer) == WeightType::float32 && layer.entries * sizeof(float) >= wide_bytes;
-  return layer.kind == 3 && (std::uint64_t{layer.inputs} + 3) / 4 * 4 * integer_stride(layer.outputs) >= wide_bytes;
+  return layer.kind == 3 && (std::uint64_t{layer.inputs} + 3) / 4 * 4 * filled_outputs(layer.outputs) >= wide_bytes;
 }
 
 // Whether the kernel dense_chain can run it.

@@ -32,6 +32,7 @@ struct Layer {
   const std::uint8_t* weights;  // of int8 and int4: the stream, which starts with an integer bias
   std::uint32_t first;          // elements of that stream before the weights
   std::uint64_t entries;        // weights in the record
+  std::uint32_t stride;         // dense: weights from one input to the next, where they are input-major
   // Integer dense: inputs are rne(x * input_scale) + input_zero as u8; elsewhere 0.
   float input_scale;
   std::uint8_t input_zero;
