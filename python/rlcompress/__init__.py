@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rlcompress.algorithms.pops import PoPS as PoPS
     from rlcompress.algorithms.purl import PuRL as PuRL
     from rlcompress.algorithms.purl.prune import prune as prune
+    from rlcompress.engine.cluster import cluster as cluster
     from rlcompress.engine.run import compress as compress
     from rlcompress.engine.run import resume as resume
     from rlcompress.importers import load_policy as load_policy
@@ -48,6 +49,7 @@ _LAZY = {
     "PruningEnv": "rlcompress.layerwise.env",
     "PuRL": "rlcompress.algorithms.purl",
     "SparseMatrix": "rlcompress.sparse",
+    "cluster": "rlcompress.engine.cluster",
     "compress": "rlcompress.engine.run",
     "from_torch": "rlcompress.importers.torch_module",
     "load_data": "rlcompress.tasks.data_files",
@@ -81,6 +83,7 @@ __all__ = [
     "Runtime",
     "SparseMatrix",
     "Squash",
+    "cluster",
     "compress",
     "from_torch",
     "load",

@@ -16,6 +16,7 @@ _EXTRA_OF = {
     "matplotlib": "train",
     "sklearn": "data",
     "PIL": "data",
+    "ray": "distributed",
 }
 
 

@@ -41,7 +41,8 @@ def parallel_map(function: Callable[[Item], Made], items: Sequence[Item], jobs: 
     """`[function(item) for item in items]`, spread over worker processes.
 
     Numerical libraries use one thread in the workers, and torch one thread in a plain loop too. Runs as a plain loop
-    for one job or item, inside of a worker, and where joblib is missing.
+    for one job or item, inside of a worker, and where joblib is missing; on other machines where a backend of joblib
+    is active (`cluster`, or `joblib.parallel_config`).
 
     Args:
         function: must give the same result in any process; it and the items must be picklable (closures and lambdas
@@ -61,6 +62,8 @@ def parallel_map(function: Callable[[Item], Made], items: Sequence[Item], jobs: 
     if loky is None:
         with single_threaded():
             return _unwrapped(_run_chunk(function, 0, items), len(items))
+    if _foreign_backend():
+        return _spread_by_joblib(function, items, jobs)
     return _spread(loky, function, items, jobs)
 
 
@@ -115,6 +118,40 @@ def _spread(loky: Any, function: Callable[[Item], Made], items: list[Item], jobs
     except BaseException:
         close_workers()
         raise
+
+
+def _foreign_backend() -> bool:
+    """Whether the user made another backend of joblib active than its own processes."""
+    joblib: Any = require("joblib")
+    backend, _ = joblib.parallel.get_active_backend()
+    return not isinstance(backend, (joblib.parallel.LokyBackend, joblib.parallel.SequentialBackend))
+
+
+def _spread_by_joblib(function: Callable[[Item], Made], items: list[Item], jobs: int) -> list[Made]:
+    joblib: Any = require("joblib")
+    size = -(-len(items) // (jobs * _CHUNKS_PER_WORKER))
+    calls = (
+        joblib.delayed(_run_far_chunk)(function, start, items[start : start + size])
+        for start in range(0, len(items), size)
+    )
+    try:
+        chunks = joblib.Parallel(n_jobs=jobs, batch_size=1)(calls)
+    except RlcompressError:
+        raise
+    except Exception as error:
+        raise RlcompressError(f"joblib's active backend failed: {type(error).__name__}: {error}") from error
+    return [made for chunk in chunks for made in _unwrapped(chunk, len(items))]
+
+
+def _run_far_chunk(function: Callable[[Item], Made], start: int, items: Sequence[Item]) -> list[Made] | _Failure:
+    """`_run_chunk` in a process that `_start_worker` did not start."""
+    global _in_worker
+    before, _in_worker = _in_worker, True
+    try:
+        with single_threaded():
+            return _run_chunk(function, start, items)
+    finally:
+        _in_worker = before
 
 
 def _start_worker() -> None:
