@@ -50,6 +50,7 @@ def read_batches(data: Any, model: Any, batch_size: int) -> list[Batch]:
     batches = []
     for x, y in pairs:
         args, kwargs, rows = call_arguments(model, x)
+        _check_values(args, kwargs, y)
         targets = torch.as_tensor(np.array(y) if isinstance(y, np.ndarray) else y)
         if first is not None:
             targets = targets.to(first.device)
@@ -60,6 +61,18 @@ def read_batches(data: Any, model: Any, batch_size: int) -> list[Batch]:
     if not batches:
         raise InvalidValueError("data: at least one row expected, found none")
     return batches
+
+
+def _check_values(args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> None:
+    torch = require("torch")
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(value.isfinite().all()):
+            found = int((~value.isfinite()).sum())
+            raise InvalidValueError(f"data: finite inputs expected, found {found} NaN or infinite values in a batch")
+    if isinstance(y, np.ndarray) and y.dtype.kind not in "biuf":
+        raise InvalidValueError(
+            f"data: numbers as targets expected, found {y.dtype}; for text use np.unique(y, return_inverse=True)[1]"
+        )
 
 
 def data_storages(batches: Iterable[Batch]) -> set[int]:

@@ -21,7 +21,7 @@ from rlcompress.engine.checkpoint import pack
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
 from rlcompress.engine.events import CandidateScored, Emit, Event
 from rlcompress.engine.run import compress, resume
-from rlcompress.errors import InvalidValueError
+from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.problem import Problem
 from rlcompress.runtime import Runtime
 from rlcompress.training.labels import label
@@ -30,6 +30,7 @@ pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 pytest.importorskip("cma")
 
+from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.tasks.policy import PolicyTask
 
 TASK = PolicyTask("CartPole-v1", {"max_episode_steps": 100})
@@ -101,6 +102,14 @@ def test_episodes_follow_the_spread_within_limits() -> None:
     assert episodes_for(rng.normal(500, 400, 100), settings) == 400
 
 
+@pytest.mark.parametrize("algorithm", [PoPS(), PoPS.paper()], ids=["default", "paper"])
+def test_rows_of_data_are_another_algorithms_business(algorithm: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
+    task = DatasetTask(x, (x[:, 0] > 0).astype(np.int64), name="rows")
+    with pytest.raises(UnsupportedError, match=r"rows.*NEON or PuRL"):
+        compress(redundant(), task, algorithm)
+
+
 def test_every_test_has_episodes_of_its_own() -> None:
     asked: list[tuple[str, int, int]] = []
 
@@ -163,8 +172,9 @@ def test_shapes_grow_along_the_ladders() -> None:
 
 @pytest.fixture(autouse=True)
 def fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_BASE_OBSERVATIONS", 2000), ("_EXPLORED_OBSERVATIONS", 500), ("_PILOT", 20)):
+    for name, value in (("_BASE_OBSERVATIONS", 2000), ("_EXPLORED_OBSERVATIONS", 500)):
         monkeypatch.setattr(pops, name, value)
+    monkeypatch.setattr("rlcompress.algorithms.pops.judge._PILOT", 20)
     monkeypatch.setattr(polishing, "_SEARCH_STEPS", 1200)
 
 

@@ -174,8 +174,8 @@ class Bare(PaperPoPS):
 
 @pytest.fixture(autouse=True)
 def fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_BASE_OBSERVATIONS", 1000), ("_PILOT", 20)):
-        monkeypatch.setattr(pops_paper, name, value)
+    monkeypatch.setattr(pops_paper, "_BASE_OBSERVATIONS", 1000)
+    monkeypatch.setattr("rlcompress.algorithms.pops.judge._PILOT", 20)
 
 
 def driven(place: Place | None = None, budget: Budget | None = None, task: PolicyTask = TASK) -> Outcome[Any]:

@@ -188,6 +188,8 @@ def test_judges_that_fail_say_on_what() -> None:
         ({"data": (data_for((12,))[0], np.zeros(70))}, "whole numbers"),
         ({"data": (data_for((12,))[0], np.full(70, 4))}, "classes 0..3"),
         ({"data": 3}, "DataLoader"),
+        ({"data": (np.full((70, 12), np.nan, np.float32), np.zeros(70, int))}, "finite inputs"),
+        ({"data": (data_for((12,))[0], np.array(["cat", "dog"] * 35))}, "np.unique"),
         ({"data": data_for((12,)), "metric": "f1"}, "metric"),
         ({"data": data_for((12,)), "recovery": "magic"}, "recovery"),
         ({"evaluate": float, "recovery": "batchnorm"}, "needs data"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from rlcompress.algorithms.pops.config import LADDERS, Settings, parameters_of, students_of
 from rlcompress.algorithms.pops.distilling import begin_wave, confirm, distil_round
-from rlcompress.algorithms.pops.judge import episodes_for
+from rlcompress.algorithms.pops.judge import episodes_for, pilot
 from rlcompress.algorithms.pops.outcome import baseline_step, final_step, quantise_teacher, result_of
 from rlcompress.algorithms.pops.polishing import polish_step
 from rlcompress.algorithms.pops.state import State
@@ -27,7 +27,6 @@ from rlcompress.training.labels import label, suited_losses
 if TYPE_CHECKING:
     from rlcompress.algorithms.pops_paper import PaperPoPS
 
-_PILOT = 100
 _BASE_OBSERVATIONS = 10_000
 _EXPLORED_OBSERVATIONS = 4_000
 _EXPLORE = 0.1
@@ -62,9 +61,7 @@ class PoPS(Settings):
         """Judge the teacher and begin the first wave."""
         emit(PhaseStarted("teacher", "scoring the teacher"))
         task, teacher = problem.task, problem.teacher
-        task.check(teacher)
-        pilot = task.score(teacher, "screen", 10**6 - _PILOT, _PILOT).values
-        values = task.score(teacher, "accept", 0, episodes_for(pilot, self)).values
+        values = task.score(teacher, "accept", 0, episodes_for(pilot(problem), self)).values
         played = task.visit(teacher, 0, _BASE_OBSERVATIONS, problem.seed)
         explored = task.visit(teacher, 500, _EXPLORED_OBSERVATIONS, problem.seed, _EXPLORE)
         base = label(teacher, played.observations).joined(label(teacher, explored.observations))

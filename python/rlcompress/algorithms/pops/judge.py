@@ -11,6 +11,7 @@ from rlcompress.algorithms.pops.config import Settings
 from rlcompress.algorithms.pops.state import State, Trial
 from rlcompress.artifact import weights_bytes
 from rlcompress.engine.events import CandidateScored, Emit
+from rlcompress.errors import UnsupportedError
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
 from rlcompress.statistics import bootstrap_interval, episodes_needed, paired_interval
@@ -24,6 +25,8 @@ Several candidates are tested, and the winner must hold on fresh episodes.
 
 
 _SECOND_BLOCK = 1_000_000
+_PILOT = 100
+"""Episodes, far from all others, whose spread says how many a test needs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,23 @@ class Verdict:
     upper: float
     accepted: bool
     reason: str
+
+
+def pilot(problem: Problem) -> Float64Array:
+    """The teacher's returns on episodes of no other use, after a look whether it fits the task.
+
+    Raises:
+        UnsupportedError: the task has a limited number of units, so it judges on rows of data.
+        InvalidValueError: the teacher does not fit the task.
+    """
+    task = problem.task
+    if getattr(task, "count", None) is not None:
+        raise UnsupportedError(
+            f"task {task.name}: PoPS compresses policies, judged on episodes without end; for rows of data use NEON "
+            "or PuRL"
+        )
+    task.check(problem.teacher)
+    return task.score(problem.teacher, "screen", _SECOND_BLOCK - _PILOT, _PILOT).values
 
 
 def allowance(teacher: Float64Array, keep: float) -> float:

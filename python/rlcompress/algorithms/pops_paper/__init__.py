@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from rlcompress.algorithms.pops.judge import episodes_for, final_episodes
+from rlcompress.algorithms.pops.judge import episodes_for, final_episodes, pilot
 from rlcompress.algorithms.pops.outcome import result_of
 from rlcompress.algorithms.pops.state import State
 from rlcompress.algorithms.pops_paper.config import PaperSettings
@@ -25,7 +25,6 @@ from rlcompress.engine.result import Result
 from rlcompress.problem import Problem
 from rlcompress.training.labels import Labels, label
 
-_PILOT = 100
 _BASE_OBSERVATIONS = 10_000
 
 
@@ -65,9 +64,7 @@ class PaperPoPS(PaperSettings):
         """Score the teacher, and make the first student: its copy."""
         emit(PhaseStarted("teacher", "scoring the teacher"))
         task, teacher = problem.task, problem.teacher
-        task.check(teacher)
-        pilot = task.score(teacher, "screen", 10**6 - _PILOT, _PILOT).values
-        values = task.score(teacher, "accept", 0, episodes_for(pilot, self.gate)).values
+        values = task.score(teacher, "accept", 0, episodes_for(pilot(problem), self.gate)).values
         played = task.visit(teacher, 0, _BASE_OBSERVATIONS, problem.seed)
         base = label(teacher, played.observations)
         record = State("distil", len(played.observations) / played.scores.size, values, np.zeros(0), base)
