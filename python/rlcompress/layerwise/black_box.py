@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rlcompress.errors import EvaluationError, UnsupportedError
 from rlcompress.importers.torch_module import from_torch
 from rlcompress.layerwise.plan import Plan
-from rlcompress.layerwise.private_copy import preserved_generators
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.problem import Task
+from rlcompress.training.private_copy import preserved_generators
 
 if TYPE_CHECKING:
     import torch

@@ -14,13 +14,13 @@ from rlcompress.layerwise.black_box import finite_score
 from rlcompress.layerwise.cached_forward import CachedForward
 from rlcompress.layerwise.calibration import LayerCalibration, calibration_batch
 from rlcompress.layerwise.metrics import METRICS, Metric, Rows
-from rlcompress.layerwise.private_copy import preserved_generators
 from rlcompress.layerwise.program import Program
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rows import Batch, read_batches
 from rlcompress.layerwise.working_weights import WorkingWeights
 from rlcompress.optional import require
+from rlcompress.training.private_copy import preserved_generators
 
 Outputs = Iterator[tuple[Batch, Any]]
 

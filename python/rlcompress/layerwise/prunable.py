@@ -13,10 +13,10 @@ from rlcompress.arrays import BoolArray, FloatArray
 from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.importers.torch_module import to_torch
 from rlcompress.layerwise.plan import Plan
-from rlcompress.layerwise.private_copy import preserved_generators, private_copy, sharing_copy
 from rlcompress.layerwise.traced_layers import Call, Site, prunable_sites, trace_calls
 from rlcompress.network import Network
 from rlcompress.optional import require
+from rlcompress.training.private_copy import preserved_generators, private_copy, sharing_copy
 
 if TYPE_CHECKING:
     import torch

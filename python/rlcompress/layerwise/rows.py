@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from rlcompress.errors import InvalidValueError
-from rlcompress.layerwise.private_copy import preserved_generators
 from rlcompress.layerwise.traced_layers import call_arguments
 from rlcompress.optional import require
+from rlcompress.training.private_copy import preserved_generators
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rlcompress.arrays import BoolArray
 from rlcompress.errors import CheckpointError, InvalidValueError
@@ -19,7 +15,8 @@ from rlcompress.training.importance import Importance, importance
 from rlcompress.training.labelled_rows import Augment, Data, LabelledRows
 from rlcompress.training.mask_search import MaskSearch
 from rlcompress.training.objective import Objective
-from rlcompress.training.weight_masks import biases_of, parameters_of, working_copy
+from rlcompress.training.private_copy import preserved_generators, private_copy
+from rlcompress.training.weight_masks import biases_of, parameters_of
 
 if TYPE_CHECKING:
     import torch
@@ -192,23 +189,10 @@ class MaskedTraining:
         return done
 
 
-@contextmanager
-def preserved_generators() -> Iterator[None]:
-    """Puts the states of the generators of Python, NumPy and torch back, whatever runs inside."""
-    torch = require("torch")
-    python, legacy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)
-
-
 def _outputs(teacher: Any) -> Any:
     """The teacher in evaluation mode, without gradients, on a copy of its own."""
     torch = require("torch")
-    frozen = working_copy(teacher).eval()
+    frozen = private_copy(teacher).model.eval()
 
     def told(x: Any) -> Any:
         with torch.no_grad():

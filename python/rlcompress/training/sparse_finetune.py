@@ -15,7 +15,8 @@ from rlcompress.training.finetuning import FineTuning, Report
 from rlcompress.training.labelled_rows import Augment, Data
 from rlcompress.training.mask_search import MaskSearch, Schedule
 from rlcompress.training.masked_training import MaskedTraining
-from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names, working_copy
+from rlcompress.training.private_copy import private_copy
+from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +51,7 @@ def fine_tune(
     Raises:
         InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
     """
-    twin = working_copy(model)
+    twin = private_copy(model).model
     held = bool_masks(twin, masks)
     training = MaskedTraining(twin, held, data, settings, teacher or model, augment, None)
     return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[0]
@@ -89,7 +90,7 @@ def gradual(
     Raises:
         InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
     """
-    twin = working_copy(model)
+    twin = private_copy(model).model
     names, goal = _goal(twin, target, skip)
     weights = parameters_of(twin, names)
     known = bool_masks(twin, {name: (w.detach() != 0).cpu().numpy() for name, w in zip(names, weights)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from rlcompress import kernels
 from rlcompress.arrays import BoolArray
-from rlcompress.errors import InvalidValueError, UnsupportedError
+from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
 
 if TYPE_CHECKING:
@@ -30,33 +29,6 @@ class Counts(Protocol):
 
 Masks = Union[Mapping[str, BoolArray], Counts]
 """Mask by parameter name (True = kept), or counts: then the largest magnitudes stay, equal ones by lower index."""
-
-
-def working_copy(model: torch.nn.Module) -> torch.nn.Module:
-    """A deep copy with masks of `torch.nn.utils.prune` folded into its weights; the original stays as it is.
-
-    Raises:
-        InvalidValueError: not a module.
-    """
-    torch = require("torch")
-    if not isinstance(model, torch.nn.Module):
-        found = type(model).__name__
-        raise InvalidValueError(f"model: a torch.nn.Module expected, found {found}; use to_torch(network)")
-    held = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, torch.Tensor) and not value.is_leaf
-    }
-    twin: Any = copy.deepcopy(model, held)
-    prune = require("torch.nn.utils.prune")
-    for module in twin.modules():
-        for hook in list(module._forward_pre_hooks.values()):
-            if isinstance(hook, prune.BasePruningMethod):
-                prune.remove(module, hook._tensor_name)
-        if require("torch.nn.utils.parametrize").is_parametrized(module):
-            raise UnsupportedError(f"{type(module).__name__}: parametrised weights; remove_parametrizations first")
-    return twin  # type: ignore[no-any-return]
 
 
 def weight_names(model: torch.nn.Module) -> tuple[str, ...]:

@@ -1,0 +1,152 @@
+"""ResNet-20 and a MobileNet-V2 on CIFAR-10: allocations of sparsity before and after the same short fine-tuning.
+
+    python benchmarks/loops/purl_cifar.py --data FOLDER --out benchmarks/loops/results --seeds 0 1 2
+
+FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept in --nets). Plans are judged on images
+held out of training; the test images are looked at once before and once after fine-tuning. Runs that have a JSON file
+are left alone, so that the command goes on where it was stopped. Writes one file per run and `purl_cifar.md` over all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from cifar_nets import NETS, Cifar, dense_net, read_cifar, shifted
+
+import rlcompress as rlc
+from rlcompress.layerwise.allocate import BASELINES
+from rlcompress.layerwise.evaluate import evaluator
+from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.training.finetuning import FineTuning
+from rlcompress.training.sparse_finetune import fine_tune
+
+FLOOR = 0.001
+T_975 = (0.0, 12.71, 4.30, 3.18, 2.78)
+
+
+def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
+    """Percent of the rows whose class is found."""
+    model.eval()
+    with torch.no_grad():
+        found = torch.cat([model(part).argmax(1) for part in rows[0].split(500)])
+    return 100 * float((found == rows[1]).double().mean())
+
+
+def plans_of(
+    model: Any, target: Prunable, data: Cifar, sparsity: float, plans: int, seed: int
+) -> dict[str, tuple[Any, float]]:
+    """Plan and seconds by method."""
+    made: dict[str, tuple[Any, float]] = {
+        name: (baseline(target.layers, sparsity, FLOOR), 0.0) for name, baseline in BASELINES.items()
+    }
+    began = time.perf_counter()
+    algorithm = rlc.PuRL(target_sparsity=sparsity, evaluations=plans, pareto=0, recovery="batchnorm", min_keep=FLOOR)
+    found = rlc.prune(model, data=data.judge, algorithm=algorithm, seed=seed)
+    made["purl"] = found.plan, time.perf_counter() - began
+    return made
+
+
+def one_network(model: Any, data: Cifar, arguments: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
+    """Rows of the table for one dense network."""
+    target = prunable(model, data.judge[0][:1])
+    repaired = evaluator(target, data=data.judge, recovery="batchnorm")
+    dense = accuracy(model, data.test)
+    rows = []
+    settings = FineTuning(epochs=arguments.tune_epochs, batch_size=128, learning_rate=1e-3, distil=0.5, seed=seed)
+    for sparsity in arguments.sparsities:
+        for method, (plan, seconds) in plans_of(model, target, data, sparsity, arguments.plans, seed).items():
+            pruned = target.apply(plan)
+            began = time.perf_counter()
+            tuned = fine_tune(pruned, plan, data.train, settings, teacher=model, augment=shifted)
+            rows.append(
+                {
+                    "target": sparsity,
+                    "method": method,
+                    "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
+                    "judge": 100 * repaired.score(plan.kept),
+                    "before": accuracy(pruned, data.test),
+                    "after": accuracy(tuned, data.test),
+                    "dense": dense,
+                    "search_seconds": seconds,
+                    "tuning_seconds": time.perf_counter() - began,
+                    "kept": list(plan.kept),
+                }
+            )
+            print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def interval(values: list[float]) -> str:
+    """Mean and half the 95 % interval of the mean (Student's t)."""
+    if len(values) < 2:
+        return f"{np.mean(values):.2f}"
+    return f"{np.mean(values):.2f} ± {T_975[len(values) - 1] * np.std(values, ddof=1) / len(values) ** 0.5:.2f}"
+
+
+def markdown(runs: list[dict[str, Any]]) -> str:
+    """The table over all runs."""
+    lines = ["# PuRL on CIFAR-10: test accuracy in percent (mean ± 95 % interval over seeds)", ""]
+    for name in sorted({run["net"] for run in runs}):
+        mine = [run for run in runs if run["net"] == name]
+        facts = mine[0]["settings"]
+        dense = interval([run["rows"][0]["dense"] for run in mine])
+        lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {len(mine)} seeds", ""]
+        lines += [
+            f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
+            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning.",
+            "",
+            "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned | search s |",
+            "| ---: | --- | ---: | ---: | ---: | ---: |",
+        ]
+        for target in facts["sparsities"]:
+            for method in (*BASELINES, "purl"):
+                rows = [r for run in mine for r in run["rows"] if (r["target"], r["method"]) == (target, method)]
+                cells = [interval([row[key] for row in rows]) for key in ("judge", "before", "after")]
+                seconds = np.mean([row["search_seconds"] for row in rows])
+                lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Train or read the networks, run everything, write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--nets", type=Path, default=Path("runs/cifar"), help="where dense networks are kept")
+    parser.add_argument("--networks", nargs="+", default=list(NETS), choices=list(NETS))
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--rows", type=int, default=50_000, help="training images to use")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--sparsities", type=float, nargs="+", default=[0.8, 0.9, 0.95])
+    parser.add_argument("--dense-epochs", type=int, default=16)
+    parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--plans", type=int, default=300)
+    arguments = parser.parse_args()
+    data = read_cifar(arguments.data, arguments.rows)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for seed in arguments.seeds:
+        for name in arguments.networks:
+            path = arguments.out / f"purl-cifar-{name}-width{arguments.width}-seed{seed}.json"
+            if path.exists():
+                continue
+            model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
+            weights = sum(prunable(model, data.judge[0][:1]).sizes)
+            rows = one_network(model, data, arguments, seed)
+            settings = {key: getattr(arguments, key) for key in ("width", "rows", "dense_epochs", "tune_epochs")}
+            settings |= {"plans": arguments.plans, "sparsities": arguments.sparsities, "weights": weights}
+            path.write_text(
+                json.dumps({"net": name, "seed": seed, "settings": settings, "rows": rows}, indent=1) + "\n"
+            )
+    runs = [json.loads(path.read_text()) for path in sorted(arguments.out.glob("purl-cifar-*.json"))]
+    (arguments.out / "purl_cifar.md").write_text(markdown(runs))
+
+
+if __name__ == "__main__":
+    main()
