@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rlcompress.engine.cluster import cluster as cluster
     from rlcompress.engine.run import compress as compress
     from rlcompress.engine.run import resume as resume
+    from rlcompress.exporters import export as export
     from rlcompress.importers import load_policy as load_policy
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
@@ -51,6 +52,7 @@ _LAZY = {
     "SparseMatrix": "rlcompress.sparse",
     "cluster": "rlcompress.engine.cluster",
     "compress": "rlcompress.engine.run",
+    "export": "rlcompress.exporters",
     "from_torch": "rlcompress.importers.torch_module",
     "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
@@ -85,6 +87,7 @@ __all__ = [
     "Squash",
     "cluster",
     "compress",
+    "export",
     "from_torch",
     "load",
     "load_data",

@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "resume": "Continue the run of a folder.",
     "inspect": "Show what a policy file holds and test it.",
     "pack": "Write each layer in its fastest form.",
+    "export": "Write a policy file as C source for a device.",
     "bench": "Measure the time of one inference.",
     "targets": "List the instruction sets of this build and machine.",
 }

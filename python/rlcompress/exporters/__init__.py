@@ -1,0 +1,69 @@
+"""Networks that leave Python: one folder or file per format, one line in `FORMATS`."""
+
+from __future__ import annotations
+
+import importlib
+from os import PathLike, fspath
+from pathlib import Path
+
+from rlcompress import artifact
+from rlcompress.errors import InvalidValueError, MissingFileError
+from rlcompress.exporters.exported import Exported, ExportOptions
+from rlcompress.exporters.names import checked_name, name_from
+from rlcompress.network import Network
+
+__all__ = ["FORMATS", "LAYOUTS", "ExportOptions", "Exported", "export"]
+
+FORMATS: dict[str, str] = {
+    "c": "rlcompress.exporters.c:write_c",
+}
+"""Format -> "module:function", which takes a network and `ExportOptions` and gives an `Exported`."""
+
+LAYOUTS: tuple[str, ...] = ("plain",)
+"""How the files are laid out."""
+
+
+def export(
+    source: Network | str | PathLike[str],
+    format: str = "c",
+    out: str | PathLike[str] = ".",
+    *,
+    name: str | None = None,
+    layout: str = "plain",
+) -> Exported:
+    """Write a network as source code that gives the same bits as `Runtime`.
+
+    Args:
+        source: a network, or the path of an `.rlc` file.
+        format: a name in `FORMATS`: "c" is a self-contained pair of C99 files.
+        out: an existing folder for the files, or the path of one of them (`out/lander.h`), whose stem is then the name.
+        name: prefix of everything in the files, a C identifier; without one it comes from `out` or the source's file.
+        layout: a name in `LAYOUTS`.
+
+    Returns:
+        What was written, and what it takes.
+
+    Raises:
+        InvalidValueError: an unknown format or layout, or a name that is no C identifier.
+        MissingFileError: the folder does not exist.
+        FormatError: not a valid `.rlc` file.
+    """
+    if format not in FORMATS:
+        raise InvalidValueError(f"format: one of {', '.join(FORMATS)} expected, found {format!r}")
+    if layout not in LAYOUTS:
+        raise InvalidValueError(f"layout: one of {', '.join(LAYOUTS)} expected, found {layout!r}")
+    folder = Path(out)
+    if folder.suffix and not folder.is_dir():
+        name = folder.stem if name is None else name
+        folder = folder.parent
+    if not folder.is_dir():
+        raise MissingFileError(f"no such folder: {fspath(folder)!r}; create it first")
+    if name is None:
+        name = "policy" if isinstance(source, Network) else name_from(Path(source))
+    image = artifact.encode(source, golden=0) if isinstance(source, Network) else artifact.read_image(source)
+    module, _, function = FORMATS[format].partition(":")
+    written = getattr(importlib.import_module(module), function)(
+        artifact.decode(image), ExportOptions(folder, checked_name(name), layout)
+    )
+    assert isinstance(written, Exported)
+    return written

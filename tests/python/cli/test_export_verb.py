@@ -1,0 +1,31 @@
+"""`rlcompress export`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from rlcompress.cli import main
+
+
+def test_export_writes_c_and_says_what_it_takes(runner: CliRunner, policy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "firmware"
+    out.mkdir()
+    done = runner.invoke(main, ["export", str(policy), "-o", str(out), "--name", "balance", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert [Path(path).name for path in found["files"]] == ["balance.h", "balance.c"]
+    assert all(Path(path).parent == out for path in found["files"])
+    assert found["macs"] == 36
+    assert (out / "balance.c").read_text(encoding="utf-8").startswith('#include "balance.h"')
+    text = runner.invoke(main, ["export", str(policy), "-o", str(out / "lander.h")]).output
+    assert f"wrote {out / 'lander.h'}" in text
+    assert "MACs       36" in text
+
+
+def test_export_refuses_in_one_line(runner: CliRunner, policy: Path, tmp_path: Path) -> None:
+    done = runner.invoke(main, ["export", str(policy), "-o", str(tmp_path), "--name", "two words"])
+    assert done.exit_code == 2
+    assert "name: letters" in done.stderr

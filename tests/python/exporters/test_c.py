@@ -1,0 +1,148 @@
+"""Exported C gives the bits of the runtime, on this machine with every compiler and level of optimisation."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embed.exported import HOSTED_MAIN, random_stored, stored, write_program
+from rlcompress import artifact
+from rlcompress.contract import Argmax, Clip, Contract, squash_to
+from rlcompress.errors import FormatError, InvalidValueError, MissingFileError
+from rlcompress.exporters import export
+from rlcompress.exporters.c import c_source
+from rlcompress.layers import Dense, IntegerDense, QuantizedDense
+from rlcompress.network import Network
+
+GOLDEN = sorted((Path(__file__).resolve().parents[2] / "golden").glob("v*.rlc"))
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
+COMPILERS = {
+    "gcc-O0-fma": ["gcc", "-O0", "-march=native"],
+    "gcc-O2-strict": ["gcc", "-O2", *STRICT],
+    "gcc-O3-contracting": ["gcc", "-O3", "-march=native", "-ffp-contract=fast"],
+    "gcc-Os-integers": ["gcc", "-Os", "-DRLCOMPRESS_SOFT_FLOAT"],
+    "clang-O3-contracting": ["clang", "-O3", "-march=native", "-ffp-contract=fast"],
+    "gcc-O1-sanitised": ["gcc", "-O1", "-fsanitize=undefined", "-fno-sanitize-recover"],
+}
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def compiler(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Random networks and the golden files, as one program's sources."""
+    folder = tmp_path_factory.mktemp("exported")
+    made = write_program(folder, [*random_stored(1, 8), *map(artifact.load, GOLDEN)])
+    (folder / "main.c").write_text(HOSTED_MAIN, encoding="utf-8")
+    return [*made.sources, folder / "main.c"]
+
+
+@pytest.mark.parametrize("command", COMPILERS.values(), ids=COMPILERS)
+def test_bits_are_those_of_the_runtime(command: list[str], program: list[Path], tmp_path: Path) -> None:
+    found = compiler(command[0])
+    networks = len(program) - 2
+    switches = [f"-DN{index}_SELF_TEST" for index in range(networks)]
+    built = run(found, *command[1:], *switches, *program, "-o", tmp_path / "check")
+    assert built.returncode == 0, built.stderr[-4000:]
+    done = run(tmp_path / "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_bit_is_found(tmp_path: Path) -> None:
+    """The check itself: one weight one step off."""
+    found = compiler("gcc")
+    network = stored(Network((Dense([[1.5, 2.0], [0.25, -1.0]], [0.5, 0.0]),)))
+    made = write_program(tmp_path, [network])
+    (tmp_path / "main.c").write_text(HOSTED_MAIN, encoding="utf-8")
+    source = tmp_path / "n0.c"
+    text = source.read_text(encoding="utf-8")
+    assert "0x1.8p0F" in text
+    source.write_text(text.replace("0x1.8p0F", "0x1.800002p0F"), encoding="utf-8")
+    built = run(found, "-DN0_SELF_TEST", *made.sources, tmp_path / "main.c", "-o", tmp_path / "check")
+    assert built.returncode == 0, built.stderr
+    assert run(tmp_path / "check").returncode == 1
+
+
+@pytest.mark.parametrize("option", ["-ffast-math", "-ffinite-math-only"])
+def test_options_that_change_results_are_refused(option: str, tmp_path: Path) -> None:
+    found = compiler("gcc")
+    made = c_source(stored(Network((Dense([[1, 2]], [3]),))), "tiny")
+    (tmp_path / "tiny.h").write_text(made.header, encoding="utf-8")
+    (tmp_path / "tiny.c").write_text(made.source, encoding="utf-8")
+    done = run(found, option, "-c", tmp_path / "tiny.c", "-o", tmp_path / "tiny.o")
+    assert done.returncode != 0
+    assert "fast-math" in done.stderr
+
+
+def test_the_object_needs_nothing_and_keeps_nothing(tmp_path: Path) -> None:
+    """No library function but memcpy and memset, and no variable that is not constant."""
+    found, nm = compiler("gcc"), compiler("nm")
+    for index, network in enumerate(random_stored(2, 6)):
+        made = c_source(network, f"n{index}")
+        (tmp_path / f"n{index}.h").write_text(made.header, encoding="utf-8")
+        (tmp_path / f"n{index}.c").write_text(made.source, encoding="utf-8")
+        built = run(found, "-O2", "-march=native", "-c", tmp_path / f"n{index}.c", "-o", tmp_path / "n.o")
+        assert built.returncode == 0, built.stderr
+        rows = [line.split() for line in run(nm, tmp_path / "n.o").stdout.splitlines()]
+        assert {row[-1] for row in rows if row[-2] == "U"} <= {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}
+        assert not [row for row in rows if row[-2] in "bBdDC"], "a variable"
+
+
+def test_constants_are_counted_exactly(tmp_path: Path) -> None:
+    weight = np.arange(24 * 40).reshape(24, 40) % 7 - 3
+    dense = Network((Dense(weight, np.ones(24)),))
+    assert c_source(stored(dense), "n").constant_bytes == 4 * (24 * 40 + 24)
+    quantised = Network((QuantizedDense(weight.astype(np.int8), np.zeros(24, np.int8), 4),))
+    assert c_source(stored(quantised), "n").constant_bytes == 24 * 40 // 2
+    integer = IntegerDense(weight.astype(np.int8), np.zeros(24, np.int32), 1.0, 0, np.ones(24, np.float32))
+    made = c_source(stored(Network((integer,))), "n")
+    assert made.constant_bytes == 24 * 40 + 4 * 24 + 4 * 24
+    assert made.macs == 24 * 40
+    assert made.workspace_bytes == 40 + 4 * 24
+
+
+@pytest.mark.parametrize(
+    "head",
+    [Argmax(3), squash_to([-1, -2], [1, 2]), Clip([-1, -np.inf], [np.inf, 1], [1, 2], [0, 1])],
+    ids=lambda head: head.kind,
+)
+def test_files_are_the_same_every_time(head: Argmax, tmp_path: Path) -> None:
+    network = Network((Dense([[1, 2, 3], [3, 4, 5]], [3, 0]),), Contract((3,), head))
+    first = export(network, "c", tmp_path, name="lander")
+    texts = [path.read_bytes() for path in first.files]
+    assert [path.name for path in first.files] == ["lander.h", "lander.c"]
+    assert export(network, "c", tmp_path / "lander.h").files == first.files
+    assert [path.read_bytes() for path in first.files] == texts
+    assert ("lander_decide" in texts[0].decode()) == (head.kind == "argmax")
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    network = Network((Dense([[1, 2]], [3]),))
+    for words, arguments in (
+        ("format", {"format": "fortran"}),
+        ("layout", {"layout": "heap"}),
+        ("name", {"name": "1st"}),
+        ("name", {"name": "while"}),
+        ("name", {"name": 'x"; #include'}),
+    ):
+        with pytest.raises(InvalidValueError, match=words):
+            export(network, out=tmp_path, **arguments)
+    with pytest.raises(MissingFileError, match="no such folder"):
+        export(network, out=tmp_path / "none" / "x.c")
+    (tmp_path / "bad.rlc").write_bytes(b"RLC")
+    with pytest.raises(FormatError):
+        export(tmp_path / "bad.rlc", out=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.rlc"]
