@@ -139,3 +139,15 @@ int main(void) {
   return wrong != 0;
 }
 """
+
+BARE_MAIN = """\
+#include "startup.h"
+int check(int *first);
+int main(void) {
+  int first = -1;
+  const int wrong = check(&first);
+  if (wrong != 0) print_number("networks that differ: ", (uint32_t)wrong);
+  if (wrong != 0) print_number("the first is n", (uint32_t)first);
+  return wrong != 0;
+}
+"""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rlcompress.artifact.layout import partial_sums
+from rlcompress.exporters.c import vfp
 from rlcompress.exporters.c.rows import Rows
 from rlcompress.exporters.c.unit import Unit, stream
 
@@ -105,13 +106,27 @@ class _Block:
 
     @property
     def text(self) -> str:
-        array = "const float *b, " if self.start == "array" else ""
-        ends = [f"y[{b}] = {f'relu_of(s0_{b})' if self.relu else f's0_{b}'};" for b in range(self.width)]
-        after = [f"w += {self.size(self.tail * self.stride)};"] if self.tail else []
+        bias = "const float *b, " if self.start == "array" else ""
+        pointers = f"const {_ELEMENT[self.bits]} *w, {bias}const float *x, float *y"
+        head = f"static void {self.name}({pointers}, size_t steps, size_t blocks) {{"
+        if self.bits != 32:
+            return "\n".join([head, *self.loop, "}"]) + "\n"
+        assembled = vfp.block(self.sums, self.width, self.tail, self.start, self.relu)
         lines = [
-            f"static void {self.name}(const {_ELEMENT[self.bits]} *w, {array}const float *x, float *y, size_t steps,",
-            "    size_t blocks) {",
-            f"  for (; blocks > 0; --blocks, y += {self.width}{f', b += {self.width}' if array else ''}) {{",
+            *(head, vfp.CONDITION, "  for (; blocks > 0; --blocks) {"),
+            *(f"    {line}" for line in assembled),
+            *("  }", "#else", *self.loop, "#endif", "}"),
+        ]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def loop(self) -> list[str]:
+        """The function's body in C."""
+        ends = [f"y[{b}] = {f'relu_of(s0_{b})' if self.relu else f's0_{b}'};" for b in range(self.width)]
+        bias = f", b += {self.width}" if self.start == "array" else ""
+        after = [f"w += {self.size(self.tail * self.stride)};"] if self.tail else []
+        return [
+            f"  for (; blocks > 0; --blocks, y += {self.width}{bias}) {{",
             "    const float *v = x;",
             *(f"    {line}" for line in self.starts()),
             *([f"    w += {self.size(self.width)};"] if self.start == "stream" else []),
@@ -120,6 +135,4 @@ class _Block:
             "    }",
             *(f"    {line}" for line in (*self.steps(self.tail), *after, *self.folds(), *ends)),
             "  }",
-            "}",
         ]
-        return "\n".join(lines) + "\n"

@@ -13,45 +13,42 @@ _WIDTH = 4
 
 _QUANTISE = """\
 /* Bytes on the grid of the layer's inputs; q may be x. */
-static void {name}(const float *x, {parameter}uint8_t *q, size_t n, float scale, float zero) {{
+static void {name}(const float *x, {parameter}uint8_t *q, size_t n, float scale, float low, float high) {{
+  const uint32_t zero = 0x4B400000U + (uint32_t)(int32_t)low;
   for (size_t i = 0; i < n; ++i) {{
     float v = {value} * scale;
-    v = v > -zero ? v : -zero;
-    v = v < 255.0F - zero ? v : 255.0F - zero;
-    q[i] = (uint8_t)(bits_of(v + 12582912.0F) - 0x4B400000U + (uint32_t)zero);
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    q[i] = (uint8_t)(bits_of(v + 12582912.0F) - zero);
   }}
   for (; n % 4 != 0; ++n) q[n] = 0;
 }}
 """
 
+_CONDITION = (
+    "#if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(RLCOMPRESS_PORTABLE)\n"
+)
+"""Two 16-bit products an instruction; there is at least one group."""
+
+_GROUPS = """\
+    __asm__ volatile(
+        "1:\\n"
+        "ldr %[q], [%[v]], #4\\n"
+        "uxtb16 %[odd], %[q], ror #8\\n"
+        "uxtb16 %[q], %[q]\\n"
+{dots}        "cmp %[v], %[end]\\n"
+        "bne 1b\\n"
+        : [w] "+r"(w), [v] "+r"(v), {sums}, [q] "=&r"(even), [odd] "=&r"(odd), [t] "=&r"(t), [u] "=&r"(u)
+        : [end] "r"(v + 4 * groups)
+        : "cc", "memory");
+"""
+
 _DOT = """\
-/* Four products of bytes and weights. */
-#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__GNUC__) && !defined(RLCOMPRESS_PORTABLE)
-typedef struct { uint32_t even, odd; } four_bytes;
-static inline four_bytes load_bytes(const uint8_t *q) {
-  four_bytes x;
-  uint32_t all;
-  __builtin_memcpy(&all, q, 4);
-  __asm__("uxtb16 %0, %1" : "=r"(x.even) : "r"(all));
-  __asm__("uxtb16 %0, %1, ror #8" : "=r"(x.odd) : "r"(all));
-  return x;
-}
-static inline int32_t dot_four(int32_t sum, four_bytes x, const int8_t *w) {
-  uint32_t all, even, odd;
-  __builtin_memcpy(&all, w, 4);
-  __asm__("sxtb16 %0, %1" : "=r"(even) : "r"(all));
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(all));
-  __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(even), "r"(x.even));
-  __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(odd), "r"(x.odd));
-  return sum;
-}
-#else
-typedef const uint8_t *four_bytes;
-static inline four_bytes load_bytes(const uint8_t *q) { return q; }
-static inline int32_t dot_four(int32_t sum, four_bytes x, const int8_t *w) {
-  return sum + x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
-}
-#endif
+        "ldr %[u], [%[w]], #4\\n"
+        "sxtb16 %[t], %[u]\\n"
+        "sxtb16 %[u], %[u], ror #8\\n"
+        "smlad %[s{b}], %[t], %[q], %[s{b}]\\n"
+        "smlad %[s{b}], %[u], %[odd], %[s{b}]\\n"
 """
 
 
@@ -90,7 +87,7 @@ def _quantise(unit: Unit, layer: IntegerDense, index: int) -> None:
         array = f"{unit.add_array(f'columns{index}', layer.column_exponent)}, "
         unit.needs.add("power")
     unit.add_kernel(name, _QUANTISE.format(name=name, parameter=parameter, value=value), "bits")
-    numbers = f"{spell(layer.input_scale)}, {spell(layer.input_zero)}"
+    numbers = f"{spell(layer.input_scale)}, {spell(-float(layer.input_zero))}, {spell(255 - layer.input_zero)}"
     unit.say(f"{name}({unit.here}, {array}(uint8_t *){target}, {inputs}, {numbers});")
     unit.move(buffer, target)
 
@@ -105,17 +102,18 @@ def _stream(layer: IntegerDense) -> np.ndarray[tuple[int, ...], np.dtype[np.int8
 
 def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
     name = f"integer_{width}{'_relu' if relu else ''}"
-    unit.kernels.setdefault("dot_four", _DOT)
     sums = "".join(f"    int32_t s{b} = b[{b}];\n" for b in range(width))
-    dots = "".join(f"      s{b} = dot_four(s{b}, x, w + {4 * b});\n" for b in range(width))
+    products = (" + ".join(f"v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
+    dots = "".join(f"      s{b} += {product};\n" for b, product in enumerate(products))
     value = "relu_of((float)s{b} * r[{b}])" if relu else "(float)s{b} * r[{b}]"
     ends = "".join(f"    y[{b}] = {value.format(b=b)};\n" for b in range(width))
+    names = ", ".join(f'[s{b}] "+r"(s{b})' for b in range(width))
+    assembled = _GROUPS.format(dots="".join(_DOT.format(b=b) for b in range(width)), sums=names)
     kernel = (
         f"static void {name}(const int8_t *w, const int32_t *b, const float *r, const uint8_t *q, float *y,\n"
         "    size_t groups, size_t blocks) {\n"
         f"  for (; blocks > 0; --blocks, b += {width}, r += {width}, y += {width}) {{\n"
-        f"    const uint8_t *v = q;\n{sums}"
-        f"    for (size_t n = groups; n > 0; --n, v += 4, w += {4 * width}) {{\n"
-        f"      const four_bytes x = load_bytes(v);\n{dots}    }}\n{ends}  }}\n}}\n"
+        f"    const uint8_t *v = q;\n{sums}{_CONDITION}    uint32_t even, odd, t, u;\n{assembled}#else\n"
+        f"    for (size_t n = groups; n > 0; --n, v += 4, w += {4 * width}) {{\n{dots}    }}\n#endif\n{ends}  }}\n}}\n"
     )
     return unit.add_kernel(name, kernel, *(["relu"] if relu else []))

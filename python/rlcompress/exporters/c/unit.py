@@ -40,7 +40,12 @@ def table(name: str, values: npt.NDArray[Any]) -> str:
             lines.append(line)
             line = " "
         line += f" {word},"
-    return f"static const {_TYPES[kind]} {name}[{values.size}] = {{\n" + "\n".join([*lines, line.rstrip(",")]) + "};\n"
+    aligned = " __attribute__((aligned(4)))" if kind == "i1" and values.size >= 4 else ""  # words of four are loaded
+    return (
+        f"static const {_TYPES[kind]} {name}[{values.size}]{aligned} = {{\n"
+        + "\n".join([*lines, line.rstrip(",")])
+        + "};\n"
+    )
 
 
 @dataclass
