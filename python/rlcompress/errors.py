@@ -63,6 +63,18 @@ class MissingExtraError(RlcompressError, ImportError):
         return type(self), (self.module, self.extra)
 
 
+class MissingToolError(RlcompressError, FileNotFoundError):
+    """A program outside Python is missing or cannot do what is asked; the message says what to install."""
+
+    def __init__(self, tool: str, remedy: str) -> None:
+        super().__init__(f"{tool} is missing or too old: {remedy}")
+        self.tool = tool
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[MissingToolError], tuple[str, str]]:
+        return type(self), (self.tool, self.remedy)
+
+
 class EvaluationError(RlcompressError, RuntimeError):
     """A judge failed on a candidate or gave no finite number."""
 

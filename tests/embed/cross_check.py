@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from embed.exported import BARE_MAIN, HOSTED_MAIN, Program, defines, random_stored, write_program
+from embed.exported import BARE_MAIN, HOSTED_MAIN, MODULE_MAIN, Program, defines, random_stored, write_program
 from embed.targets import TARGETS, Target, named
 from rlcompress import artifact
 from rlcompress.network import Network
@@ -46,8 +46,9 @@ def batches(networks: list[Network], most_bytes: int) -> Iterator[list[Network]]
 
 def check_program(target: Target, made: Program, folder: Path, level: str) -> str | None:
     """What is wrong on this target, or None."""
-    main = folder / ("bare.c" if target.bare else "hosted.c")
-    main.write_text(BARE_MAIN if target.bare else HOSTED_MAIN, encoding="utf-8")
+    main = folder / "main.c"
+    text = BARE_MAIN if target.bare else MODULE_MAIN if target.module else HOSTED_MAIN
+    main.write_text(text, encoding="utf-8")
     program = folder / f"check-{target.name}"
     built = target.build([*made.sources, main], program, level, "-w", *defines(made.networks))
     if built.returncode != 0:

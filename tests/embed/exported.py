@@ -151,3 +151,12 @@ int main(void) {
   return wrong != 0;
 }
 """
+
+MODULE_MAIN = """\
+int check(int *first);
+int check_all(void);
+int check_all(void) {
+  int first = -1;
+  return check(&first) == 0 ? 0 : first + 1;
+}
+"""

@@ -25,6 +25,7 @@ class Target:
         link: after the sources.
         runner: the command that runs the program, before its path.
         bare: without an operating system: the start-up code of the example, output through the debugger.
+        module: WebAssembly: `check_all` is exported, and Node calls it.
         most_bytes: constants that one program holds.
     """
 
@@ -34,11 +35,12 @@ class Target:
     link: tuple[str, ...] = ()
     runner: tuple[str, ...] = ()
     bare: bool = False
+    module: bool = False
     most_bytes: int = 4_000_000
 
     def missing(self) -> list[str]:
         """Commands that are not installed."""
-        commands = [self.compiler, *self.runner[:1], *(["wasm-ld"] if "wasm32" in " ".join(self.options) else [])]
+        commands = [self.compiler, *self.runner[:1], *(["wasm-ld"] if self.module else [])]
         return [command for command in commands if shutil.which(command) is None]
 
     def build(self, sources: list[Path], program: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -58,6 +60,9 @@ def cortex_m(name: str, board: str, *cpu: str, ram: str = "0x20000000") -> Targe
     return Target(name, "arm-none-eabi-gcc", options, link, runner, bare=True, most_bytes=3_000_000)
 
 
+_MODULE = ("--target=wasm32", "-mbulk-memory", "-ffreestanding", "-nostdlib", "-Wl,--no-entry,--export=check_all")
+_NODE = ("node", str(Path(__file__).with_name("check_module.mjs")))
+
 TARGETS: tuple[Target, ...] = (
     Target("x86-64", "gcc"),
     Target("x86-64-native", "gcc", ("-march=native",)),
@@ -66,6 +71,7 @@ TARGETS: tuple[Target, ...] = (
     Target("armhf", "arm-linux-gnueabihf-gcc", ("-static", "-mfpu=vfpv4"), (), ("qemu-arm",)),
     Target("armhf-vfpv3", "arm-linux-gnueabihf-gcc", ("-static", "-mfpu=vfpv3-d16"), (), ("qemu-arm",)),
     Target("riscv64", "riscv64-linux-gnu-gcc", ("-static",), (), ("qemu-riscv64",)),
+    Target("wasm", "clang", _MODULE, (), _NODE, module=True),
     cortex_m("cortex-m0", "mps2-an385", "-mcpu=cortex-m0", "-mfloat-abi=soft"),
     cortex_m("cortex-m4", "mps2-an386", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
     cortex_m("cortex-m7", "mps2-an500", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),

@@ -16,6 +16,7 @@ __all__ = ["FORMATS", "LAYOUTS", "ExportOptions", "Exported", "export"]
 
 FORMATS: dict[str, str] = {
     "c": "rlcompress.exporters.c:write_c",
+    "wasm": "rlcompress.exporters.wasm:write_wasm",
 }
 """Format -> "module:function", which takes a network and `ExportOptions` and gives an `Exported`."""
 
@@ -35,7 +36,8 @@ def export(
 
     Args:
         source: a network, or the path of an `.rlc` file.
-        format: a name in `FORMATS`: "c" is a self-contained pair of C99 files.
+        format: a name in `FORMATS`: "c" is a self-contained pair of C99 files, "wasm" a WebAssembly module and the
+            JavaScript that loads it.
         out: an existing folder for the files, or the path of one of them (`out/lander.h`), whose stem is then the name.
         name: prefix of everything in the files, a C identifier; without one it comes from `out` or the source's file.
         layout: a name in `LAYOUTS`.
@@ -46,6 +48,7 @@ def export(
     Raises:
         InvalidValueError: an unknown format or layout, or a name that is no C identifier.
         MissingFileError: the folder does not exist.
+        MissingToolError: the compiler that a format needs is not installed.
         FormatError: not a valid `.rlc` file.
     """
     if format not in FORMATS:

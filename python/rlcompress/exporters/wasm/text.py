@@ -1,0 +1,55 @@
+"""What surrounds the C of a network in a WebAssembly module."""
+
+from __future__ import annotations
+
+MODULE = """\
+
+/* The module's memory: the page writes the observation, calls run, and reads the action. */
+static NAME_workspace module_workspace;
+static float module_inputs[BIG_INPUT_SIZE], module_actions[BIG_ACTION_SIZE];
+float *module_observation(void) { return module_inputs; }
+float *module_action(void) { return module_actions; }
+int module_input_size(void) { return BIG_INPUT_SIZE; }
+int module_action_size(void) { return BIG_ACTION_SIZE; }
+int module_self_test(void) { return NAME_self_test(&module_workspace); }
+void module_run(void) { NAME_run(module_inputs, module_actions, &module_workspace); }
+"""
+
+LOADER = """\
+// NAME: a network in WebAssembly, made by rlcompress.
+//   import { load } from "./NAME.mjs";
+//   const policy = await load(new URL("NAME.wasm", import.meta.url));
+//   const [action] = policy.run([0.1, 0.2, 0.3, 0.4]);
+
+// Loads the module from its URL or its bytes, and runs its self-test.
+export async function load(source) {
+  const bytes = typeof source === "string" || source instanceof URL ? await fetched(source) : source;
+  const { instance } = await WebAssembly.instantiate(bytes, {});
+  const module = instance.exports;
+  const wrong = module.module_self_test();
+  if (wrong !== 0) throw new Error(`NAME: the self-test's vector ${wrong} gives other bits`);
+  const inputSize = module.module_input_size();
+  const actionSize = module.module_action_size();
+  const observation = new Float32Array(module.memory.buffer, module.module_observation(), inputSize);
+  const action = new Float32Array(module.memory.buffer, module.module_action(), actionSize);
+  return {
+    inputSize,
+    actionSize,
+    // The action for an observation, as a new Float32Array.
+    run(values) {
+      if (values.length !== inputSize) {
+        throw new RangeError(`NAME: ${inputSize} values expected, found ${values.length}`);
+      }
+      observation.set(values);
+      module.module_run();
+      return action.slice();
+    },
+  };
+}
+
+async function fetched(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  return response.arrayBuffer();
+}
+"""

@@ -1,0 +1,84 @@
+"""Exported networks on the processors whose tools are here, and the example for a microcontroller."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rlcompress
+from embed.cross_check import GOLDEN, check
+from embed.exported import random_stored
+from embed.targets import BOARD, TARGETS, Target
+from rlcompress import artifact
+from rlcompress.exporters import export
+from rlcompress.layers import Dense
+from rlcompress.network import Network
+
+BALANCE = GOLDEN / "v1_balance.rlc"
+EMULATED = [target for target in TARGETS if not target.name.startswith(("x86", "clang"))]
+BOARDS = [target for target in TARGETS if target.bare and target.name != "cortex-m0"]
+
+
+def present(target: Target) -> Target:
+    missing = target.missing()
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    return target
+
+
+@pytest.mark.parametrize("target", EMULATED, ids=lambda target: target.name)
+def test_the_same_bits_on_another_processor(target: Target) -> None:
+    networks = [
+        *random_stored(3, 3),
+        *(artifact.load(GOLDEN / f"v1_{name}.rlc") for name in ("int4", "sparse", "squash")),
+    ]
+    assert check(present(target), networks, 7) is None
+
+
+def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check fails where a target computes something else than the runtime here."""
+    import embed.exported
+
+    target = present(next(target for target in TARGETS if target.name == "x86-64"))
+    networks = [Network((Dense([[1.5, -2.0]], [0.25]),)), Network((Dense([[1.0, 3.0]], [0.5]),))]
+    other = Network((Dense([[1.0, 3.0000002]], [0.5]),))
+    original = embed.exported.cases_of
+    monkeypatch.setattr(
+        embed.exported, "cases_of", lambda network, seed: original(other if network == networks[1] else network, seed)
+    )
+    found = check(target, networks, 7)
+    assert found is not None
+    assert "1 networks differ, the first is n1" in found
+
+
+@pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
+def test_the_example_balances_on_a_microcontroller(target: Target, tmp_path: Path) -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    present(target)
+    command = f"RLCOMPRESS={sys.executable} -m rlcompress"
+    arguments = [make, "-C", BOARD, f"BUILD={tmp_path}", command, target.name.removeprefix("cortex-")]
+    package = str(Path(rlcompress.__file__).resolve().parents[1])
+    environment = {**os.environ, "PYTHONPATH": package}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    assert "self-test: passed" in text
+    assert "steps balanced: 500" in text
+
+
+def test_the_policy_is_tiny_on_a_cortex_m4(tmp_path: Path) -> None:
+    """CartPole in int4: code and constants together."""
+    present(next(target for target in TARGETS if target.name == "cortex-m4"))
+    for name in ("v1_balance", "v1_int4"):
+        written = export(GOLDEN / f"{name}.rlc", "c", tmp_path)
+        assert written.code is not None
+        assert "Cortex-M4F" in written.code.target
+        assert written.flash_bytes is not None
+        assert written.flash_bytes <= 512

@@ -1,0 +1,91 @@
+"""WebAssembly gives the bits of the runtime, and the page's loop balances the pole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embed.exported import cases_of, random_stored
+from rlcompress.errors import MissingToolError
+from rlcompress.exporters import export
+from rlcompress.layers import Dense
+from rlcompress.network import Network
+
+ROOT = Path(__file__).resolve().parents[3]
+BALANCE = ROOT / "tests" / "golden" / "v1_balance.rlc"
+
+
+def node(script: str, folder: Path) -> str:
+    """Output of a module of JavaScript."""
+    program = shutil.which("node")
+    if program is None:
+        pytest.skip("node is not installed")
+    (folder / "script.mjs").write_text(script, encoding="utf-8")
+    done = subprocess.run([program, folder / "script.mjs"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def clang() -> None:
+    if shutil.which("clang") is None or shutil.which("wasm-ld") is None:
+        pytest.skip("clang and wasm-ld are not installed")
+
+
+@pytest.mark.usefixtures("clang")
+def test_bits_are_those_of_the_runtime(tmp_path: Path) -> None:
+    for index, network in enumerate(random_stored(4, 3)):
+        observations, actions = cases_of(network, index)
+        written = export(network, "wasm", tmp_path, name="net")
+        assert [path.name for path in written.files] == ["net.wasm", "net.mjs"]
+        observations.tofile(tmp_path / "rows")
+        script = """
+            import { readFileSync, writeFileSync } from "node:fs";
+            import { load } from "./net.mjs";
+            const here = (name) => readFileSync(new URL(name, import.meta.url));
+            const net = await load(here("net.wasm"));
+            const bytes = here("rows");
+            const rows = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+            const found = [];
+            for (let at = 0; at < rows.length; at += net.inputSize) {
+              found.push(...new Uint32Array(net.run(rows.subarray(at, at + net.inputSize)).buffer));
+            }
+            console.log(JSON.stringify(found));
+        """
+        found = np.array(json.loads(node(script, tmp_path)), np.uint32)
+        np.testing.assert_array_equal(found, actions.reshape(-1).view(np.uint32))
+
+
+@pytest.mark.usefixtures("clang")
+def test_the_page_balances_the_pole(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "browser", tmp_path / "page")
+    export(BALANCE, "wasm", tmp_path / "page", name="policy")
+    script = """
+        import { readFileSync } from "node:fs";
+        import { STEPS, decide, stands, start, step } from "./balance.mjs";
+        import { load } from "./policy.mjs";
+        const policy = await load(readFileSync(new URL("policy.wasm", import.meta.url)));
+        const lengths = [0.1, 0.9, 0.5].map((value) => {
+          let cart = start(() => value), steps = 0;
+          for (; steps < STEPS && stands(cart); ++steps) cart = step(cart, decide(policy, cart));
+          return steps;
+        });
+        let refused = "";
+        try { policy.run([1, 2]); } catch (error) { refused = error.message; }
+        console.log(JSON.stringify([lengths, refused]));
+    """
+    lengths, refused = json.loads(node(script, tmp_path / "page"))
+    assert lengths == [500, 500, 500]
+    assert refused == "policy: 4 values expected, found 2"
+
+
+def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError, match=r"clang is missing.*apt-get install clang lld"):
+        export(Network((Dense([[1.0]], [0.0]),)), "wasm", tmp_path)
+    assert not list(tmp_path.iterdir())
