@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
+import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,13 @@ from rlcompress.network import Network
 
 ROOT = Path(__file__).resolve().parents[3]
 BALANCE = ROOT / "tests" / "golden" / "v1_balance.rlc"
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Files of a folder, without a log."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 def node(script: str, folder: Path) -> str:
@@ -89,3 +100,29 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(MissingToolError, match=r"clang is missing.*apt-get install clang lld"):
         export(Network((Dense([[1.0]], [0.0]),)), "wasm", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("clang")
+def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
+    """Headless Chromium, 12 seconds of its own time: 600 steps of 20 ms."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    shutil.copytree(ROOT / "examples" / "browser", tmp_path / "page")
+    export(BALANCE, "wasm", tmp_path / "page", name="policy")
+    handler = functools.partial(QuietHandler, directory=str(tmp_path / "page"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=12000", "--dump-dom"]
+        options.append(f"--user-data-dir={tmp_path / 'profile'}")
+        url = f"http://127.0.0.1:{server.server_port}/"
+        try:
+            done = subprocess.run([chromium, *options, url], capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            server.shutdown()
+            thread.join()
+    steps = re.search(r'<output id="steps">(\d+)</output>', done.stdout)
+    assert steps, done.stdout[-2000:] + done.stderr[-2000:]
+    assert int(steps.group(1)) >= 500
+    assert "Balanced for 500 steps" in done.stdout
