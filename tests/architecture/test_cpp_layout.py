@@ -10,7 +10,7 @@ from architecture.source_tree import CPP, ROOT, relative, text_files
 
 FLOORS = {"include": 0, "kernels": 1, "targets": 2, "layers": 2, "core": 3, "bindings": 4}
 FOLDER_OF_PREFIX = {"rlcompress": "include", **{name: name for name in FLOORS}}
-SOURCES = sorted(path for path in CPP.rglob("*") if path.suffix in (".cpp", ".hpp", ".inl", ".def"))
+SOURCES = sorted(path for path in CPP.rglob("*") if path.suffix in (".cpp", ".hpp", ".h", ".inl", ".def"))
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 STANDARD = re.compile(r"[a-z_]+(\.h)?")
 

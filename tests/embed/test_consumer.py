@@ -1,55 +1,28 @@
-"""A C++ program outside the project, built on the installed library, gives the bits that Python gives."""
+"""C and C++ programs outside the project, built on the library as users get it, give the bits that Python gives."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from embed.builds import BALANCE, EXAMPLE, GOLDEN, ROOT
 from rlcompress import kernels
 from rlcompress.runtime import Runtime
 
-ROOT = Path(__file__).resolve().parents[2]
-CONSUMER = ROOT / "examples" / "cmake-app"
-GOLDEN = sorted((ROOT / "tests" / "golden").glob("v*.rlc"))
-SCRIPTS = Path(sys.executable).parent
+WAYS = ("subdirectory", "installed", "wheel")
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name, path=str(SCRIPTS)) or shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed; it comes with the extra 'test'")
-    return found
-
-
-def run(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-8000:]}{done.stderr[-4000:]}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, configured by `find_package` from an installation of the library that has no Python in it."""
-    if not any(shutil.which(compiler) for compiler in (os.environ.get("CXX", "c++"), "g++", "clang++")):
-        pytest.skip("there is no C++ compiler")
-    folder = tmp_path_factory.mktemp("embed")
-    cmake, prefix = tool("cmake"), folder / "prefix"
-    generator = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}", "-DCMAKE_BUILD_TYPE=Release")
-    run(cmake, "-S", ROOT, "-B", folder / "library", *generator)
-    run(cmake, "--build", folder / "library", "--target", "rlcompress")
-    run(cmake, "--install", folder / "library", "--prefix", prefix)
-    sources = shutil.copytree(CONSUMER, folder / "sources")  # away from the project: only the installation is there
-    run(cmake, "-S", sources, "-B", folder / "app", *generator, f"-DCMAKE_PREFIX_PATH={prefix}")
-    run(cmake, "--build", folder / "app")
-    return folder / "app" / "app"
+@pytest.fixture(scope="module", params=WAYS)
+def programs(request: pytest.FixtureRequest) -> Path:
+    """Folder of the example's programs, by each way to the library."""
+    folder: Path = request.getfixturevalue(f"{request.param}_app")
+    return folder
 
 
 def call(
@@ -68,30 +41,49 @@ def observations(runtime: Runtime) -> npt.NDArray[np.float32]:
     return rows
 
 
-@pytest.mark.parametrize("target", kernels.targets())
+@pytest.mark.parametrize("program", ["app", "policy"])
 @pytest.mark.parametrize("policy", GOLDEN, ids=lambda path: path.stem)
-def test_the_program_gives_the_bits_of_the_runtime(app: Path, policy: Path, target: str) -> None:
+def test_the_programs_give_the_bits_of_the_runtime(programs: Path, policy: Path, program: str) -> None:
     runtime = Runtime(policy)
-    for observation in observations(runtime):
-        expected = np.atleast_1d(runtime(observation)).astype(np.float32).view(np.uint32)
-        done = call(app, policy, observation, target)
-        assert done.returncode == 0, done.stderr
-        assert [line.split()[0] for line in done.stdout.splitlines()] == [f"{bits:08x}" for bits in expected]
+    for target in kernels.targets():
+        for observation in observations(runtime):
+            expected = np.atleast_1d(runtime(observation)).astype(np.float32).view(np.uint32)
+            done = call(programs / program, policy, observation, target)
+            assert done.returncode == 0, done.stderr
+            assert [line.split()[0] for line in done.stdout.splitlines()] == [f"{bits:08x}" for bits in expected]
 
 
-def test_the_program_says_what_is_wrong(app: Path, tmp_path: Path) -> None:
-    policy = next(path for path in GOLDEN if path.stem == "v1_balance")
-    observation = np.zeros(4, np.float32)
+@pytest.mark.parametrize("program", ["app", "policy"])
+def test_the_programs_say_what_is_wrong(installed_app: Path, tmp_path: Path, program: str) -> None:
+    app, observation = installed_app / program, np.zeros(4, np.float32)
     damaged = tmp_path / "damaged.rlc"
-    damaged.write_bytes(policy.read_bytes()[:-1] + b"\x01")
+    damaged.write_bytes(BALANCE.read_bytes()[:-1] + b"\x01")
     for done, words in (
         (call(app, damaged, observation, ""), "checksum"),
         (call(app, tmp_path / "none.rlc", observation, ""), "shorter"),
-        (call(app, policy, observation[:3], ""), "observations' size"),
-        (call(app, policy, observation, "bogus"), "no target of that name"),
+        (call(app, BALANCE, observation[:3], ""), "observations' size"),
+        (call(app, BALANCE, observation, "bogus"), "no target of that name"),
     ):
         assert done.returncode == 1
         assert words in done.stderr
+
+
+def test_the_pole_stays_up(programs: Path) -> None:
+    """A closed loop in C++: physics and policy, 500 steps in each of ten episodes."""
+    done = subprocess.run([programs / "cartpole", BALANCE, "10"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == [f"episode {seed}: 500 steps" for seed in range(10)]
+
+
+def test_the_pole_falls_without_a_policy_that_balances(installed_app: Path, tmp_path: Path) -> None:
+    """The loop can fail: a policy that pushes the wrong way loses within a second of simulated time."""
+    from balancing import linear
+
+    linear(-1.0).save(tmp_path / "wrong.rlc")
+    done = subprocess.run([installed_app / "cartpole", tmp_path / "wrong.rlc"], capture_output=True, text=True)
+    assert done.returncode == 1
+    steps = int(done.stdout.split()[2])
+    assert 5 <= steps < 50
 
 
 def test_the_readme_shows_what_the_program_does() -> None:
@@ -99,6 +91,6 @@ def test_the_readme_shows_what_the_program_does() -> None:
     (snippet,) = re.findall(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (usage,) = re.findall(r"```cmake\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     for text, file in ((snippet, "main.cpp"), (usage, "CMakeLists.txt")):
-        program = iter(" ".join(line.split()) for line in (CONSUMER / file).read_text(encoding="utf-8").splitlines())
+        program = iter(" ".join(line.split()) for line in (EXAMPLE / file).read_text(encoding="utf-8").splitlines())
         for line in filter(None, (" ".join(line.split()) for line in text.splitlines())):
             assert any(line == found for found in program), f"not in {file}, or in another order: {line}"

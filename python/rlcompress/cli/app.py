@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from rlcompress.cli.cpp_folder import cpp_folder
 from rlcompress.cli.exits import BAD_INPUT, INTERRUPTED
 from rlcompress.engine.registry import ALGORITHMS
-from rlcompress.errors import RlcompressError
+from rlcompress.errors import MissingFileError, RlcompressError
 from rlcompress.kernels import __version__
 
 DEBUG = "rlcompress.debug"
@@ -71,8 +73,27 @@ class Verbs(click.Group):
             ctx.exit(BAD_INPUT)
 
 
+def _print_folder(ctx: click.Context, _: click.Parameter, folder: str | None) -> None:
+    if folder is None or ctx.resilient_parsing:
+        return
+    try:
+        click.echo(cpp_folder(folder))
+    except MissingFileError as error:
+        click.echo(f"error: {error}", err=True)
+        ctx.exit(BAD_INPUT)
+    ctx.exit()
+
+
+def _folder_option(name: str, folder: str, help: str) -> Callable[[click.Group], click.Group]:
+    return click.option(
+        name, flag_value=folder, default=None, is_eager=True, expose_value=False, callback=_print_folder, help=help
+    )
+
+
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="rlcompress")
+@_folder_option("--cmake-dir", "cmake", "Print the folder of the CMake package: -Drlcompress_DIR=FOLDER.")
+@_folder_option("--include-dir", "include", "Print the folder of the C and C++ headers.")
 def main() -> None:
     """Make trained policies and networks small enough for the edge, and prove that they still work.
 

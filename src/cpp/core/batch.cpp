@@ -88,6 +88,7 @@ Status Model::run_batch(std::size_t n, View<const float> observations, View<floa
                         View<std::uint8_t> workspace) const noexcept {
   if (!holds(observations.size(), n, input_size_)) return Status::observation_size;
   if (!holds(actions.size(), n, action_size_)) return Status::action_size;
+  if (n > 0 && (observations.data() == nullptr || actions.data() == nullptr)) return Status::null_pointer;
   Status status = check_workspace(workspace, workspace_bytes());
   if (status != Status::ok) return status;
   const KernelTable* kernels = active_table(status);

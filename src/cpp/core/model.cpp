@@ -40,6 +40,7 @@ void Model::run_one(const KernelTable& kernels, const float* observation, float*
 Status Model::run(View<const float> observation, View<float> action, View<std::uint8_t> workspace) const noexcept {
   if (observation.size() != input_size_) return Status::observation_size;
   if (action.size() != action_size_) return Status::action_size;
+  if (observation.data() == nullptr || action.data() == nullptr) return Status::null_pointer;
   Status status = check_workspace(workspace, workspace_bytes());
   if (status != Status::ok) return status;
   const KernelTable* kernels = active_table(status);

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 
 #include "core/dispatch.hpp"
 #include "targets/targets.hpp"
@@ -19,9 +18,17 @@ constexpr std::size_t count = sizeof(tables) / sizeof(tables[0]);
 
 std::atomic<const KernelTable*> active{nullptr};
 
+// Not strcmp: the part that runs models asks of the C library what every freestanding compiler has, and getenv.
+bool same(const char* a, const char* b) noexcept {
+  for (; *a == *b; ++a, ++b) {
+    if (*a == '\0') return true;
+  }
+  return false;
+}
+
 Status find(const char* wanted, const KernelTable*& table) noexcept {
   for (const KernelTable* candidate : tables) {
-    if (std::strcmp(candidate->name, wanted) != 0) continue;
+    if (!same(candidate->name, wanted)) continue;
     if (!candidate->available()) return Status::unavailable_target;
     table = candidate;
     return Status::ok;
@@ -30,8 +37,10 @@ Status find(const char* wanted, const KernelTable*& table) noexcept {
 }
 
 Status choose(const KernelTable*& table) noexcept {
+#if __STDC_HOSTED__
   const char* wanted = std::getenv("RLCOMPRESS_TARGET");
   if (wanted != nullptr && wanted[0] != '\0') return find(wanted, table);
+#endif
   for (const KernelTable* candidate : tables) {
     if (!candidate->available()) continue;
     table = candidate;

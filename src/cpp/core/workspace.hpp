@@ -11,6 +11,7 @@ namespace rlcompress {
 
 inline Status check_workspace(View<std::uint8_t> workspace, std::size_t needed) noexcept {
   if (workspace.size() < needed) return Status::workspace_size;
+  if (workspace.data() == nullptr) return Status::null_pointer;
   if (reinterpret_cast<std::uintptr_t>(workspace.data()) % alignof(float) != 0) return Status::misaligned_workspace;
   return Status::ok;
 }

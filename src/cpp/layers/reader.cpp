@@ -149,9 +149,11 @@ bool Reader::int8_values(const char* field, std::uint64_t count, const std::uint
   const std::size_t at = offset_;
   values = take(field, count);
   if (values == nullptr) return false;
-  const void* found = std::memchr(values, 0x80, static_cast<std::size_t>(count));
-  if (found == nullptr) return true;
-  const auto index = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - values);
+  bool all = true;
+  for (std::uint64_t i = 0; i < count; ++i) all = all && values[i] != 0x80;
+  if (all) return true;
+  std::size_t index = 0;
+  while (values[index] != 0x80) ++index;
   return refuse_number(Status::bad_value, field, at + index, "-127..127", -128);
 }
 

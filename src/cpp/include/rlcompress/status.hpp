@@ -6,7 +6,7 @@
 
 namespace rlcompress {
 
-// X(name, message)
+// X(name, message). Their numbers are those of rlcompress.h: new ones are added at the end.
 #define RLCOMPRESS_STATUSES(X)                                                               \
   X(ok, "success")                                                                           \
   X(misaligned_image, "the image's address must be a multiple of 4")                         \
@@ -32,7 +32,10 @@ namespace rlcompress {
   X(not_in_blocks, "the mask does not keep whole blocks of 16 outputs")                      \
   X(overlap, "an output overlaps an input")                                                  \
   X(unknown_target, "no target of that name is compiled in; see target_name()")              \
-  X(unavailable_target, "this processor lacks the instructions of that target")
+  X(unavailable_target, "this processor lacks the instructions of that target")              \
+  X(null_pointer, "a pointer is null")                                                       \
+  X(model_size, "the model's memory is smaller than rlcompress_model_size()")                \
+  X(misaligned_model, "the model's memory must start at a multiple of 8")
 
 enum class Status : std::uint8_t {
 #define RLCOMPRESS_STATUS(name, text) name,

@@ -1,0 +1,19 @@
+# Adds the library from its sources. The project's own build includes this, and so does the CMake package in the wheel,
+# whose users compile the sources with their own toolchain: one wheel serves every processor.
+# `rlcompress_source_dir` is the folder that holds core/, include/ and the others.
+
+# Globbed, so that targets.def and layers.def stay the only lists of targets and layers.
+file(GLOB rlcompress_sources CONFIGURE_DEPENDS
+  ${rlcompress_source_dir}/core/*.cpp ${rlcompress_source_dir}/layers/*.cpp ${rlcompress_source_dir}/targets/*.cpp)
+add_library(rlcompress STATIC ${rlcompress_sources})
+add_library(rlcompress::rlcompress ALIAS rlcompress)
+target_compile_features(rlcompress PUBLIC cxx_std_17)
+target_include_directories(rlcompress
+  PUBLIC $<BUILD_INTERFACE:${rlcompress_source_dir}/include> $<INSTALL_INTERFACE:include>
+  PRIVATE ${rlcompress_source_dir})
+# They come after the user's flags: contracted or reordered sums (-ffast-math, -Ofast) would change results.
+# Where nobody chose a configuration, the kernels are optimised all the same.
+target_compile_options(rlcompress PRIVATE
+  -fno-exceptions -fno-rtti -fno-fast-math -fno-math-errno -ffp-contract=off $<$<STREQUAL:$<CONFIG>,>:-O3>)
+set_target_properties(rlcompress PROPERTIES
+  CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
