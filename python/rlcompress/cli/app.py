@@ -84,7 +84,7 @@ def _print_folder(ctx: click.Context, _: click.Parameter, folder: str | None) ->
     ctx.exit()
 
 
-def _folder_option(name: str, folder: str, help: str) -> Callable[[click.Group], click.Group]:
+def _folder_option(name: str, folder: str, help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(
         name, flag_value=folder, default=None, is_eager=True, expose_value=False, callback=_print_folder, help=help
     )
