@@ -48,6 +48,6 @@ def test_the_cpp_tests_pass(tmp_path):
     output = run(tool("ctest"), "--test-dir", build, "--output-on-failure", "--no-tests=error")
     ran = re.search(r"100% tests passed", output)
     assert ran, output
-    listed = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.cpp")}
+    listed = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.c*")}
     missing = {name for name in listed if not re.search(rf"\b{name}\b", output)}
     assert not missing, f"not registered with ctest: {sorted(missing)}"
