@@ -26,7 +26,7 @@ FLOORS = {
     ),
     2: ("engine",),
     3: ("importers", "exporters", "training", "tasks", "teachers", "teacher_presets"),
-    4: ("layerwise",),
+    4: ("corpus", "layerwise"),
     5: ("algorithms",),
     6: ("reporting", "cli", "__main__"),
 }

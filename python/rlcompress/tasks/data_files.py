@@ -14,7 +14,7 @@ from rlcompress.tasks.table_data import load_table
 
 __all__ = ["Labelled", "Pair", "load_data"]
 
-_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
 def load_data(
@@ -67,7 +67,7 @@ def _load_file(path: Path, target: Union[str, int, None], kind: TargetKind) -> L
             raise InvalidValueError(f"{path}: target names a column of a table; an .npz file has y instead")
         (x, y), test = load_npz(path)
         return labelled(x, y, test, kind, str(path))
-    if lower.endswith(_TABLES):
+    if lower.endswith(TABLES):
         x, y, columns = load_table(path, target)
         return labelled(x, y, None, kind, str(path), columns)
-    raise InvalidValueError(f"{path}: a file ending in .npz, {', '.join(_TABLES)} or a folder of images expected")
+    raise InvalidValueError(f"{path}: a file ending in .npz, {', '.join(TABLES)} or a folder of images expected")
