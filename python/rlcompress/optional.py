@@ -17,6 +17,7 @@ _EXTRA_OF = {
     "sklearn": "data",
     "PIL": "data",
     "ray": "distributed",
+    "pyarrow": "data",
 }
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError, MissingFileError
 from rlcompress.tasks.data_files import TABLES, load_data
-from rlcompress.tasks.dataset import Metric
 from rlcompress.tasks.labelled import Targets
+from rlcompress.tasks.row_checks import Metric
 
 Binarise = Literal["mean"]
 _MOST_CLASSES = 100

@@ -1,7 +1,8 @@
-"""`load_data`: labelled rows from an .npz, CSV or TSV file, a folder of images, or by a scikit-learn or OpenML name."""
+"""`load_data`: labelled rows from an array or table file, a folder of images, or by a scikit-learn or OpenML name."""
 
 from __future__ import annotations
 
+import importlib
 from os import PathLike
 from pathlib import Path
 from typing import Literal, Union
@@ -10,11 +11,16 @@ from rlcompress.errors import InvalidValueError, MissingFileError
 from rlcompress.tasks.labelled import Labelled, Pair, TargetKind, labelled
 from rlcompress.tasks.named_data import NAMED, load_named
 from rlcompress.tasks.npz_data import load_npz
-from rlcompress.tasks.table_data import load_table
 
 __all__ = ["Labelled", "Pair", "load_data"]
 
-TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_READERS = {
+    (".csv", ".tsv", ".csv.gz", ".tsv.gz"): "rlcompress.tasks.table_data:load_table",
+    (".arff", ".arff.gz"): "rlcompress.tasks.arff_data:load_arff",
+    (".parquet", ".pq"): "rlcompress.tasks.parquet_data:load_parquet",
+}
+TABLES = tuple(ending for endings in _READERS for ending in endings)
+"""Endings of files that hold one table."""
 
 
 def load_data(
@@ -32,6 +38,8 @@ def load_data(
             - `FILE.npz` with `x` and `y`, or `x_train` and `y_train` (and `x_test` and `y_test`);
             - `FILE.csv`, `FILE.tsv`, plain or `.gz`, with a row of names or without; all columns but the target are
               numbers;
+            - `FILE.arff`, plain or `.gz`; nominal inputs become numbers, see `arff_data`;
+            - `FILE.parquet` or `.pq` (needs pyarrow);
             - a folder with one folder of images per class, or `train` and `test` folders of such (needs Pillow);
             - `digits`, `iris`, `wine`, `breast_cancer` or `diabetes`, out of scikit-learn;
             - `openml:NAME` or `openml:NUMBER`, fetched by scikit-learn.
@@ -41,7 +49,8 @@ def load_data(
     Raises:
         MissingFileError: no such file, folder or name.
         InvalidValueError: what was found cannot be read as labelled rows; says where and why.
-        MissingExtraError: Pillow or scikit-learn is needed and not installed.
+        MissingExtraError: Pillow, pyarrow or scikit-learn is needed and not installed.
+        UnsupportedError: parts of ARFF that are not read.
     """
     name = str(source)
     if kind not in ("auto", "classes", "values"):
@@ -67,7 +76,9 @@ def _load_file(path: Path, target: Union[str, int, None], kind: TargetKind) -> L
             raise InvalidValueError(f"{path}: target names a column of a table; an .npz file has y instead")
         (x, y), test = load_npz(path)
         return labelled(x, y, test, kind, str(path))
-    if lower.endswith(TABLES):
-        x, y, columns = load_table(path, target)
-        return labelled(x, y, None, kind, str(path), columns)
+    for endings, reader in _READERS.items():
+        if lower.endswith(endings):
+            module, _, function = reader.partition(":")
+            x, y, columns = getattr(importlib.import_module(module), function)(path, target)
+            return labelled(x, y, None, kind, str(path), columns)
     raise InvalidValueError(f"{path}: a file ending in .npz, {', '.join(TABLES)} or a folder of images expected")

@@ -17,10 +17,10 @@ from rlcompress.network import Network
 from rlcompress.problem import SPLITS, Actor, Batch, Float64Array, Score, Split
 from rlcompress.runtime import Runtime
 from rlcompress.tasks.data_files import load_data
-from rlcompress.tasks.labelled import Pair, Targets, inputs
+from rlcompress.tasks.labelled import Pair, Targets
+from rlcompress.tasks.row_checks import Metric, check_classes, check_varies, checked_rows
 from rlcompress.tasks.row_splits import IndexArray, deal
 
-Metric = Literal["accuracy", "squared_error"]
 _BLOCK = 4096
 
 
@@ -45,7 +45,7 @@ class DatasetTask:
         target, kind: as for `load_data`, with `source`.
 
     Raises:
-        InvalidValueError: shapes, NaN, one class only, or too few rows; says which.
+        InvalidValueError: shapes, NaN, constant targets, a class of one row, or too few rows; says which.
     """
 
     x: FloatArray
@@ -64,18 +64,19 @@ class DatasetTask:
             raise InvalidValueError(f"metric: 'accuracy' or 'squared_error' expected, found {self.metric!r}")
         if not 0 < self.validation < 1:
             raise InvalidValueError(f"validation: a share between 0 and 1 expected, found {self.validation}")
-        x, y = _checked(self.x, self.y, self.metric, "x and y")
-        if self.metric == "accuracy" and y.min() == y.max():
-            raise InvalidValueError(f"y: at least two classes expected, found {y.min()} in every row")
+        x, y = checked_rows(self.x, self.y, self.metric, "x and y")
+        check_varies(y, self.metric)
         pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = {}
         held: tuple[Split, ...] = SPLITS if self.test is None else SPLITS[:-1]
         for pool, rows in deal(y, held, self.validation, self.seed).items():
             pools[pool] = (x, y, rows)
         if self.test is not None:
-            xt, yt = _checked(*self.test, self.metric, "test")
+            xt, yt = checked_rows(*self.test, self.metric, "test")
             if xt.shape[1:] != x.shape[1:] or yt.shape[1:] != y.shape[1:]:
                 raise InvalidValueError(f"test: rows of {x.shape[1:]} expected as in x, found {xt.shape[1:]}")
             pools["final"] = (xt, yt, np.arange(len(xt)))
+        if self.metric == "accuracy":
+            check_classes(y)
         for attribute, value in (("x", x), ("y", y), ("_pools", pools)):
             object.__setattr__(self, attribute, value)
 
@@ -172,6 +173,18 @@ class DatasetTask:
         """Several networks on the same rows."""
         return [self.score(network, split, start, count) for network in networks]
 
+    def balanced_accuracy(self, network: Network, split: Split) -> float:
+        """Mean over classes of the share of a class's rows that are found, in a whole split; chance is 1 / classes.
+
+        Raises:
+            InvalidValueError: targets are values.
+        """
+        if self.metric != "accuracy":
+            raise InvalidValueError(f"{self.name}: balanced accuracy is for classes, the metric is {self.metric}")
+        found = self._judge(network, split, np.arange(self.count(split)))
+        y = self.rows(split).y
+        return float(np.mean([found[y == label].mean() for label in np.unique(y)]))
+
     def visit(self, actor: Actor, start: int, count: int, seed: int, explore: float = 0.0) -> Batch:
         """`count` training rows from `start` on, from the first again after the last; what acts has no influence."""
         x, _, rows = self._all["data"]
@@ -253,23 +266,3 @@ class DatasetTask:
         chosen = found - head.start if isinstance(head, Argmax) else np.argmax(found, axis=1)
         correct: Float64Array = np.asarray(chosen == y, np.float64)
         return correct
-
-
-def _checked(x: Any, y: Any, metric: Metric, name: str) -> Pair:
-    rows, targets = inputs(x, f"{name}: x"), np.asarray(y)
-    if len(rows) != len(targets):
-        raise InvalidValueError(f"{name}: the same number of rows expected, found {len(rows)} and {len(targets)}")
-    if metric == "accuracy":
-        if targets.dtype.kind not in "iub" or targets.ndim != 1:
-            raise InvalidValueError(
-                f"{name}: y: (rows,) class indices expected, found {targets.dtype} {targets.shape}; for text use "
-                "np.unique(y, return_inverse=True)[1], for values metric='squared_error'"
-            )
-        if targets.min() < 0:
-            raise InvalidValueError(f"{name}: y: class indices 0, 1, ... expected, found {targets.min()}")
-        return Pair(rows, targets.astype(np.int64))
-    if targets.dtype.kind not in "iuf" or targets.ndim not in (1, 2) or not np.isfinite(targets).all():
-        raise InvalidValueError(
-            f"{name}: y: (rows,) or (rows, outputs) finite numbers expected, found {targets.dtype} {targets.shape}"
-        )
-    return Pair(rows, targets.astype(np.float32))

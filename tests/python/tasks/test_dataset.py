@@ -141,6 +141,7 @@ def broken(change):
         (lambda x, y: (x, y.astype(str)), "np.unique"),
         (lambda x, y: (x, y + 0.5), "squared_error"),
         (lambda x, y: (x[:5], y[:5]), "too few"),
+        (lambda x, y: (x, np.where(np.arange(len(y)) == 7, 9, y)), "found one of class 9"),
         (lambda x, y: (x.astype(str), y), "numbers expected"),
     ],
 )
@@ -161,3 +162,26 @@ def test_networks_that_do_not_fit_are_refused():
 def test_bad_settings_are_refused(name, value):
     with pytest.raises(InvalidValueError, match=name):
         rlc.DatasetTask(*rows(), **{name: value})
+
+
+def test_constant_values_are_refused():
+    x, _ = rows()
+    with pytest.raises(InvalidValueError, match="varies"):
+        rlc.DatasetTask(x, np.full((len(x), 2), 1.5), metric="squared_error")
+
+
+def test_balanced_accuracy_weighs_classes_alike():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2000, 5)), (rng.random(2000) < 0.1).astype(int)
+    task = rlc.DatasetTask(x, y)
+    constant = rlc.Network((rlc.Dense(np.zeros((2, 5)), np.array([1, 0])),))
+    assert task.score(constant, "final", 0, task.count("final")).mean > 0.85
+    assert task.balanced_accuracy(constant, "final") == 0.5
+    network = linear(outputs=2, head=rlc.Argmax())
+    rows_x, rows_y = task.rows("screen")
+    right = logits(network, rows_x).argmax(1) == rows_y
+    assert np.isclose(
+        task.balanced_accuracy(network, "screen"), np.mean([right[rows_y == label].mean() for label in (0, 1)])
+    )
+    with pytest.raises(InvalidValueError, match="squared_error"):
+        rlc.DatasetTask(x, x[:, 0], metric="squared_error").balanced_accuracy(network, "final")
