@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from rlcompress.engine.run import compress as compress
     from rlcompress.engine.run import resume as resume
     from rlcompress.exporters import export as export
+    from rlcompress.exporters.scikit_learn import to_sklearn as to_sklearn
     from rlcompress.importers import load_policy as load_policy
+    from rlcompress.importers.scikit_learn import from_sklearn as from_sklearn
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
@@ -53,6 +55,7 @@ _LAZY = {
     "cluster": "rlcompress.engine.cluster",
     "compress": "rlcompress.engine.run",
     "export": "rlcompress.exporters",
+    "from_sklearn": "rlcompress.importers.scikit_learn",
     "from_torch": "rlcompress.importers.torch_module",
     "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
@@ -60,6 +63,7 @@ _LAZY = {
     "progress": "rlcompress.reporting.progress",
     "prune": "rlcompress.algorithms.purl.prune",
     "resume": "rlcompress.engine.run",
+    "to_sklearn": "rlcompress.exporters.scikit_learn",
     "to_torch": "rlcompress.importers.torch_module",
 }
 
@@ -88,6 +92,7 @@ __all__ = [
     "cluster",
     "compress",
     "export",
+    "from_sklearn",
     "from_torch",
     "load",
     "load_data",
@@ -98,6 +103,7 @@ __all__ = [
     "prune",
     "quantise_static",
     "resume",
+    "to_sklearn",
     "to_torch",
 ]
 

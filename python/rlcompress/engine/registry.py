@@ -15,6 +15,7 @@ from typing import Any
 from rlcompress.engine.config import from_config
 from rlcompress.engine.process import Process
 from rlcompress.errors import CheckpointError
+from rlcompress.network import Network
 from rlcompress.problem import Task
 
 ALGORITHMS: dict[str, str] = {
@@ -27,8 +28,22 @@ TASKS: dict[str, str] = {
     "policy": "rlcompress.tasks.policy:PolicyTask",
 }
 
+TEACHER_READER = "rlcompress.importers:as_network"
+"""Makes a network of what a caller gives as teacher: `(source) -> Network`."""
+
 REPORT_WRITER = "rlcompress.reporting.files:write_reports"
 """Writes the reports of a result into its run folder: `(result, folder) -> paths`."""
+
+
+def read_teacher(source: Any) -> Network:
+    """A teacher as a network.
+
+    Raises:
+        ImportFormatError: of no known kind.
+    """
+    module, _, attribute = TEACHER_READER.partition(":")
+    network: Network = getattr(importlib.import_module(module), attribute)(source)
+    return network
 
 
 def write_reports(result: Any, folder: Path) -> None:

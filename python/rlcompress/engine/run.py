@@ -15,11 +15,11 @@ from rlcompress.engine.durable import write_durably
 from rlcompress.engine.events import Emit, Event, Note
 from rlcompress.engine.parallel import available_cpus
 from rlcompress.engine.process import Process
-from rlcompress.engine.registry import build_algorithm, build_task, write_reports
+from rlcompress.engine.registry import build_algorithm, build_task, read_teacher, write_reports
 from rlcompress.engine.result import Result
 from rlcompress.engine.run_folder import EventLog, RunRecord, locked, open_run, read_run, record_of
 from rlcompress.engine.versions import versions
-from rlcompress.errors import InvalidValueError
+from rlcompress.errors import ImportFormatError, InvalidValueError
 from rlcompress.network import Network
 from rlcompress.problem import Problem, Task
 
@@ -27,7 +27,7 @@ OnEvent = Union[Emit, Sequence[Emit], None]
 
 
 def compress(
-    teacher: Network,
+    teacher: Any,
     task: Task,
     algorithm: Process[Any, Result],
     *,
@@ -44,7 +44,8 @@ def compress(
     same call, or `resume`, continues a run that was killed, interrupted or out of budget, and ends with the same bits.
 
     Args:
-        teacher: the network to compress.
+        teacher: the network to compress: a `Network`, or an object that the importers know, such as a
+            `torch.nn.Sequential` or a scikit-learn perceptron.
         task: judges candidates.
         algorithm: a settings object, such as `PoPS()`.
         seed: >= 0; every random number derives from it.
@@ -103,11 +104,10 @@ def resume(
 
 
 def _problem(teacher: Any, task: Any, seed: Any, jobs: int | None, prepared: bool = False) -> Problem:
-    if not isinstance(teacher, Network):
-        kind = f"{type(teacher).__module__}.{type(teacher).__qualname__}"
-        raise InvalidValueError(
-            f"teacher: a Network expected, found {kind}; use load_policy(path) or from_torch(module)"
-        )
+    try:
+        teacher = teacher if isinstance(teacher, Network) else read_teacher(teacher)
+    except ImportFormatError as error:
+        raise InvalidValueError(f"teacher: {error}") from error
     if not isinstance(task, Task):
         raise InvalidValueError(f"task: a Task such as PolicyTask(...) expected, found {task!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:

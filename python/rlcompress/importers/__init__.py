@@ -17,7 +17,15 @@ from rlcompress.importers.options import ImportOptions
 from rlcompress.importers.vecnormalize import read_vecnormalize
 from rlcompress.network import Network
 
-__all__ = ["FORMATS", "Format", "ImportOptions", "load_policy", "read_observation_stats", "read_vecnormalize"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "ImportOptions",
+    "as_network",
+    "load_policy",
+    "read_observation_stats",
+    "read_vecnormalize",
+]
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,16 @@ def _is_torch_module(source: Any) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
+def _is_sklearn_estimator(source: Any) -> bool:
+    base = sys.modules.get("sklearn.base")
+    return base is not None and isinstance(source, base.BaseEstimator)
+
+
 FORMATS: tuple[Format, ...] = (
     Format("Stable-Baselines3 zip", (".zip",), None, "rlcompress.importers.sb3:load_sb3"),
     Format("rlcompress file", (".rlc",), None, "rlcompress.importers.rlc:load_rlc"),
     Format("torch.nn.Sequential", (), _is_torch_module, "rlcompress.importers.torch_module:load_torch"),
+    Format("scikit-learn perceptron", (), _is_sklearn_estimator, "rlcompress.importers.scikit_learn:load_sklearn"),
 )
 
 
@@ -70,7 +84,8 @@ def load_policy(
     """Load a trained policy as a `Network`.
 
     Args:
-        source: path of a Stable-Baselines3 zip or an `.rlc` file, or a `torch.nn.Sequential`.
+        source: path of a Stable-Baselines3 zip or an `.rlc` file, a `torch.nn.Sequential`, or a
+            scikit-learn perceptron (see `from_sklearn`).
         vecnormalize: the `.pkl` that Stable-Baselines3's `VecNormalize.save` wrote; nothing in it is run.
         observation_stats: the same statistics in plain form, see `read_observation_stats`; at most one of the two.
         action_range: (low, high), numbers or (outputs,) values each, for a zip whose text abbreviates its action range.
@@ -97,6 +112,23 @@ def load_policy(
         normalisation = read_observation_stats(observation_stats)
     network = found.load(source, ImportOptions(statistics_given=given, action_range=action_range, contract=contract))
     return network if normalisation is None else _normalised(network, normalisation)
+
+
+def as_network(source: Any) -> Network:
+    """A network as it is; an object that a format takes, such as a torch module, as a network.
+
+    Raises:
+        ImportFormatError: of no known kind; a path is refused, because its file may ask for options.
+        InvalidValueError, UnsupportedError: as `load_policy`.
+    """
+    if isinstance(source, Network):
+        return source
+    for entry in FORMATS:
+        if entry.accepts is not None and entry.accepts(source):
+            return entry.load(source, ImportOptions())
+    known = ", ".join(entry.name for entry in FORMATS if entry.accepts is not None)
+    kind = f"{type(source).__module__}.{type(source).__qualname__}"
+    raise ImportFormatError(f"a Network or one of {known} expected, found {kind}; for a file use load_policy(path)")
 
 
 def _format_of(source: Any) -> Format:

@@ -111,7 +111,10 @@ def test_jobs_reach_the_task_and_do_not_make_another_run(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"teacher": "ppo.zip"}, "teacher: a Network expected, found builtins.str; use load_policy"),
+        (
+            {"teacher": "ppo.zip"},
+            "teacher: a Network or one of .* found builtins.str; for a file use load_policy",
+        ),
         ({"task": "CartPole-v1"}, "task: a Task"),
         ({"algorithm": "pops"}, "algorithm: a settings object"),
         ({"algorithm": Toy}, "algorithm: a settings object"),
