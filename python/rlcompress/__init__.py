@@ -19,6 +19,7 @@ from rlcompress.ranking import magnitude_masks
 from rlcompress.runtime import Runtime
 
 if TYPE_CHECKING:
+    from rlcompress.algorithms.neon import NEON as NEON
     from rlcompress.algorithms.pops import PoPS as PoPS
     from rlcompress.algorithms.purl import PuRL as PuRL
     from rlcompress.algorithms.purl.prune import prune as prune
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "NEON": "rlcompress.algorithms.neon",
     "DatasetTask": "rlcompress.tasks.dataset",
     "MaskedLinear": "rlcompress.training.masked_linear",
     "MaskedMLP": "rlcompress.training.masked",
@@ -68,6 +70,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "NEON",
     "Argmax",
     "Clip",
     "Contract",

@@ -19,6 +19,7 @@ from rlcompress.network import Network
 from rlcompress.problem import Task
 
 ALGORITHMS: dict[str, str] = {
+    "neon": "rlcompress.algorithms.neon:NEON",
     "pops": "rlcompress.algorithms.pops:PoPS",
     "pops-paper": "rlcompress.algorithms.pops_paper:PaperPoPS",
     "purl": "rlcompress.algorithms.purl:PuRL",

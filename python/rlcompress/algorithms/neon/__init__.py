@@ -1,0 +1,77 @@
+"""NEON: a dense network narrowed, or replaced by a smaller one, at a tolerance that is tested.
+
+Source: L. Hirsch, G. Katz, "Multi-objective pruning of dense neural networks using deep reinforcement learning",
+Information Sciences 610, 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rlcompress.algorithms.neon.config import Settings
+from rlcompress.algorithms.neon.outcome import NEONResult, outcome_of
+from rlcompress.algorithms.neon.picking import Picker, picker_of
+from rlcompress.algorithms.neon.scene import Scene, scene_of
+from rlcompress.algorithms.neon.state import State
+from rlcompress.algorithms.neon.view import Facts
+from rlcompress.algorithms.neon.working import facts_of, final_step, first_state, move_step, test_step
+from rlcompress.engine.events import Emit, PhaseStarted
+from rlcompress.problem import Problem
+
+
+@dataclass(frozen=True)
+class NEON(Settings):
+    """Make a dense network small at a tolerance that is tested, with an agent that picks what to try.
+
+    Phases: `moves` (each trains a handful of students at once: narrower layers with inherited weights, fewer layers,
+    fewer inputs, or fresh flat students; the agent chooses arm and size and when to stop), `tests` (a series that is
+    fixed beforehand, on rows that no choice has seen), `final`. What is not proven within the tolerance is not
+    returned: then the network stays as it is, with the reason.
+
+    Deviates from the paper in actions, state, reward and learner: one agent for all tolerances and targets, inherited
+    weights instead of fresh ones, and acceptance by a paired bound.
+    """
+
+    algorithm: ClassVar[str] = "neon"
+    state_type: ClassVar[type[State]] = State
+
+    def start(self, problem: Problem, emit: Emit) -> State:
+        """Dissect the teacher and judge it on the choosing rows."""
+        scene = self._made(problem)[0]
+        emit(PhaseStarted("moves", f"{self.moves} at most, picked by {self.mode}"))
+        return first_state(scene, self)
+
+    def done(self, problem: Problem, state: State) -> bool:
+        return state.phase == "done"
+
+    def step(self, problem: Problem, state: State, emit: Emit) -> State:
+        """One move, one test, or the final figures."""
+        scene, facts, pick = self._made(problem)
+        if state.phase == "moves":
+            return move_step(scene, facts, self, state, problem.seed, pick, emit)
+        if state.phase == "tests":
+            return test_step(scene, self, state, emit)
+        return final_step(problem, scene, self, state, emit)
+
+    def finish(self, problem: Problem, state: State, emit: Emit) -> NEONResult:
+        """The smallest network that passed its test, with the whole front."""
+        return outcome_of(problem, self._made(problem)[0], self, state)
+
+    def _made(self, problem: Problem) -> tuple[Scene, Facts, Picker]:
+        """Scene, facts and picker of a problem, made once; all three follow from (problem, settings)."""
+        known: Any = getattr(self, "_known", None)
+        if known is None or known[0] is not problem:
+            scene = scene_of(problem)
+            values, _ = scene.values(scene.judged, scene.choosing)
+            facts = facts_of(scene, float(values.mean()), self.keep_depth, self.keep_inputs)
+            known = (problem, (scene, facts, picker_of(self, problem.seed)))
+            object.__setattr__(self, "_known", known)
+        made: tuple[Scene, Facts, Picker] = known[1]
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+
+
+__all__ = ["NEON", "NEONResult"]
