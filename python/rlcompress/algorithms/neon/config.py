@@ -28,7 +28,7 @@ class Settings:
     mode: Mode = field(default="agent", metadata=_help("who picks the moves"))
     agent: str | None = field(default=None, metadata=_help(".rlc file of the agent; none: the one that is shipped"))
     moves: int = field(default=8, metadata=_help("trainings at most, each of a handful of students at once"))
-    steps: int = field(default=400, metadata=_help("optimiser steps of a training"))
+    steps: int = field(default=800, metadata=_help("optimiser steps of a training"))
     keep_depth: bool = field(default=False, metadata=_help("keep the number of layers"))
     keep_inputs: bool = field(default=False, metadata=_help("keep all inputs"))
     balanced: bool = field(default=False, metadata=_help("bound the drop of balanced accuracy as well"))

@@ -21,15 +21,23 @@ from rlcompress.problem import Problem
 from rlcompress.training.together import Course, train_together
 
 _WIDE = 48
+_MANY_ROWS = 1500
 
 
 def students(scene: Scene, move: Move, shapes: Sequence[Shape], steps: int, seed: int) -> list[Network]:
     """Make and train the students of a move; the same arguments give the same bits."""
-    inherited = move.arm in ("narrow", "shallow")
-    wide = any(width >= _WIDE for shape in shapes for width in shape.hidden)
-    rate = 3e-3 if inherited else (5e-3 if wide else 1e-2)
     made = [make(move, shape, scene.teacher, scene.anatomy, seed) for shape in shapes]
-    return train_together(made, scene.lessons, Course(steps=steps, learning_rate=rate), seed)
+    return train_together(made, scene.lessons, course_of(scene, move, shapes, steps), seed)
+
+
+def course_of(scene: Scene, move: Move, shapes: Sequence[Shape], steps: int) -> Course:
+    """How the students of a move learn: wide and inherited ones in smaller steps; with many rows more from labels."""
+    if move.arm in ("narrow", "shallow"):
+        rate = 6e-3
+    else:
+        rate = 1e-2 if any(width >= _WIDE for shape in shapes for width in shape.hidden) else 2e-2
+    distil = 0.7 if len(scene.lessons.inputs) < _MANY_ROWS else 0.5
+    return Course(steps=steps, batch_size=128, learning_rate=rate, distil=distil)
 
 
 def facts_of(scene: Scene, score: float, keep_depth: bool, keep_inputs: bool) -> Facts:

@@ -1,0 +1,183 @@
+"""Runs by look-up: what a picker reaches on a recorded table, exactly as a run would, without training anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcompress.algorithms.neon.certify import next_test, standard_error, test_z
+from rlcompress.algorithms.neon.choosing import Seen, plan_tests
+from rlcompress.algorithms.neon.picking import Picker
+from rlcompress.algorithms.neon.recording import KEEPS, Table
+from rlcompress.algorithms.neon.view import Facts, View, Wishes
+
+RowIndex = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """A table under one split of its rows; arrays are (students,) float64 of the drops against the teacher.
+
+    Args:
+        table: the table.
+        choosing_rows, testing_rows: how many rows of each.
+        choosing_drop, choosing_power: on the choosing rows; `certify.spread` of the differences.
+        testing_drop, testing_power: on the testing rows.
+        true_drop: on all the other rows; NaN where there are none.
+        true_rows: how many those are.
+        score: of the teacher on the choosing rows.
+    """
+
+    table: Table
+    choosing_rows: int
+    testing_rows: int
+    choosing_drop: npt.NDArray[np.float64]
+    choosing_power: npt.NDArray[np.float64]
+    testing_drop: npt.NDArray[np.float64]
+    testing_power: npt.NDArray[np.float64]
+    true_drop: npt.NDArray[np.float64]
+    true_rows: int
+    score: float
+
+
+def deal(table: Table, choosing: RowIndex, testing: RowIndex, rest: RowIndex) -> Deal:
+    """The table's drops on three sets of rows."""
+    right = table.right.astype(np.float32)
+    students, teacher = right[:-1], right[-1]
+    found = [_drops(students[:, rows], teacher[rows]) for rows in (choosing, testing)]
+    true = (teacher[rest].mean() - students[:, rest].mean(1)) if len(rest) else np.full(len(students), np.nan)
+    score = float(teacher[choosing].mean())
+    sizes = len(choosing), len(testing)
+    return Deal(table, *sizes, *found[0], *found[1], np.asarray(true, np.float64), len(rest), score)
+
+
+def own_deal(table: Table) -> Deal:
+    """The rows as the task dealt them; the true drop is on the final rows and further ones."""
+    pool = table.pool
+    return deal(table, np.flatnonzero(pool == 0), np.flatnonzero(pool == 1), np.flatnonzero(pool >= 2))
+
+
+def random_deal(table: Table, rng: np.random.Generator) -> Deal:
+    """All held rows dealt anew, as many for choosing and testing as the task has."""
+    order = rng.permutation(len(table.pool))
+    choosing, testing = int((table.pool == 0).sum()), int((table.pool == 1).sum())
+    return deal(table, order[:choosing], order[choosing : choosing + testing], order[choosing + testing :])
+
+
+def _drops(
+    students: npt.NDArray[np.float32], teacher: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    differences = teacher - students
+    power = (np.abs(differences).sum(1, dtype=np.float64) + 1.0) / differences.shape[1]
+    return differences.mean(1, dtype=np.float64), power
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """What the user wants of a deal.
+
+    Args:
+        deal: the rows.
+        cost: kind of cost.
+        max_drop, z, moves, keep_depth, keep_inputs: as in the settings.
+        target_gain: logarithm of the ratio that is enough.
+    """
+
+    deal: Deal
+    cost: str = "parameters"
+    max_drop: float = 0.01
+    z: float = 1.645
+    moves: int = 8
+    keep_depth: bool = False
+    keep_inputs: bool = False
+    target_gain: float = float("inf")
+
+    @property
+    def facts(self) -> Facts:
+        """Of the network, under the settings, with the teacher's score on this deal."""
+        facts = self.deal.table.facts[KEEPS.index((self.keep_depth, self.keep_inputs))]
+        return replace(facts, score=self.deal.score)
+
+    def students(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+        """Which students the settings allow, and the logarithm of the ratio of each."""
+        table = self.deal.table
+        facts = table.facts[0]
+        allowed = np.ones(len(table.move), bool)
+        if self.keep_depth:
+            allowed &= table.depth == facts.depth
+        if self.keep_inputs:
+            allowed &= table.inputs == facts.inputs
+        gains = np.log(table.teacher_cost(self.cost) / table.cost(self.cost))
+        return allowed, np.minimum(gains, self.target_gain)
+
+    def view(self, made: tuple[int, ...]) -> View:
+        """What a picker sees after these moves."""
+        chosen = self._chosen(made)
+        return self._view(made, chosen)
+
+    def _chosen(self, made: tuple[int, ...]) -> RowIndex:
+        allowed, _ = self._allowed()
+        move = self.deal.table.move
+        return np.concatenate([np.flatnonzero(allowed & (move == one)) for one in made] or [np.zeros(0, np.int64)])
+
+    def _allowed(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+        known = getattr(self, "_known", None)
+        if known is None:
+            known = self.students()
+            object.__setattr__(self, "_known", known)
+        return known
+
+    def _view(self, made: tuple[int, ...], chosen: RowIndex) -> View:
+        one = self.deal
+        _, gains = self._allowed()
+        wishes = Wishes(self.max_drop, self.z, self.moves, self.target_gain, self.keep_depth, self.keep_inputs)
+        sound = ~one.table.constant[:-1] | bool(one.table.constant[-1])
+        seen = Seen(one.choosing_drop[chosen], one.choosing_power[chosen], gains[chosen], sound[chosen])
+        return View(self._facts(), wishes, made, one.table.move[chosen], seen)
+
+    def _facts(self) -> Facts:
+        known = getattr(self, "_whole", None)
+        if known is None:
+            known = self.facts
+            object.__setattr__(self, "_whole", known)
+        return known
+
+    def outcome(self, made: tuple[int, ...]) -> int | None:
+        """The student that these moves and the tests after them lead to; None for the teacher."""
+        chosen = self._chosen(made)
+        view = self._view(made, chosen)
+        order, chain = plan_tests(view.seen, view.chance())
+        passed: list[bool] = []
+        best: int | None = None
+        while (position := next_test(len(order), chain, passed)) is not None:
+            student = int(chosen[order[position]])
+            passed.append(self.passes(student, test_z(self.z, len(order), chain, position)))
+            best = student if passed[-1] else best
+        return best
+
+    def passes(self, student: int, z: float) -> bool:
+        """The acceptance test on the testing rows."""
+        one = self.deal
+        error = standard_error(one.testing_drop[student], one.testing_power[student], one.testing_rows)
+        constant = bool(one.table.constant[student]) and not bool(one.table.constant[-1])
+        return not constant and float(one.testing_drop[student] + z * error) <= self.max_drop
+
+    def gain(self, student: int | None) -> float:
+        """Logarithm of the ratio of a student; 0 for the teacher."""
+        return 0.0 if student is None else float(self._allowed()[1][student])
+
+
+def play(episode: Episode, pick: Picker) -> tuple[int | None, tuple[int, ...]]:
+    """The student that a picker ends with, and its moves."""
+    made: tuple[int, ...] = ()
+    while len(made) < episode.moves:
+        choice = pick(episode.view(made))
+        if choice is None:
+            break
+        made = (*made, choice)
+    return episode.outcome(made), made
+
+
+__all__ = ["Deal", "Episode", "deal", "own_deal", "play", "random_deal"]
