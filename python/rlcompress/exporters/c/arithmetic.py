@@ -18,6 +18,14 @@ GUARD = """\
 #elif defined(__GNUC__)
 #pragma GCC optimize("fp-contract=off")
 #endif
+/* Vectors of floats on a Cortex-M (MVE) flush subnormal numbers to zero. */
+#if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 2
+#if defined(__clang__)
+#error "compile this file without floating-point vectors: -mcpu=cortex-m55+nomve.fp"
+#elif defined(__GNUC__)
+#pragma GCC optimize("no-tree-vectorize,no-tree-slp-vectorize")
+#endif
+#endif
 """
 
 _BITS = """\
