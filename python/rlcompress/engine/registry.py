@@ -20,6 +20,7 @@ from rlcompress.problem import Task
 
 ALGORITHMS: dict[str, str] = {
     "neon": "rlcompress.algorithms.neon:NEON",
+    "neon-paper": "rlcompress.algorithms.neon_paper:PaperNEON",
     "pops": "rlcompress.algorithms.pops:PoPS",
     "pops-paper": "rlcompress.algorithms.pops_paper:PaperPoPS",
     "purl": "rlcompress.algorithms.purl:PuRL",

@@ -1,4 +1,4 @@
-"""Rewards of `PruningEnv`: how far accuracy and sparsity are from their targets."""
+"""Rewards of `PruningEnv` (how far accuracy and sparsity are from their targets) and of `NarrowingEnv`."""
 
 from __future__ import annotations
 
@@ -69,3 +69,20 @@ class Reward:
         if self.mode == "terminal":
             return value if last else 0.0
         return value - before
+
+
+def cubic_reward(removed: float, change: float, tolerance: float) -> float:
+    """Reward of narrowing one layer.
+
+    `+removed^3` where the score rose, `+removed` where it fell by no more than the tolerance, `-removed^3` beyond.
+
+    Args:
+        removed: percent of the layer's width that went, 0..100.
+        change: of the score against the original network's, in points.
+        tolerance: points, >= 0.
+
+    Source: the code that the authors of NEON published (Hirsch and Katz, 2022).
+    """
+    if change > 0:
+        return removed**3
+    return removed if change >= -tolerance else -(removed**3)
