@@ -17,6 +17,7 @@ from rlcompress.kernels import __version__
 DEBUG = "rlcompress.debug"
 
 VERBS: dict[str, str] = {
+    "neon-train": "Train the agent that picks NEON's moves.",
     "resume": "Continue the run of a folder.",
     "inspect": "Show what a policy file holds and test it.",
     "pack": "Write each layer in its fastest form.",
@@ -44,9 +45,11 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in VERBS:
-            command: click.Command = importlib.import_module(f"rlcompress.cli.{cmd_name}").command
+            command: click.Command = importlib.import_module(f"rlcompress.cli.{cmd_name.replace('-', '_')}").command
         elif cmd_name == "purl":  # its teacher and judge are files, not an environment
             command = importlib.import_module("rlcompress.cli.purl").purl_command()
+        elif cmd_name == "neon":
+            command = importlib.import_module("rlcompress.cli.neon").neon_command()
         elif cmd_name in ALGORITHMS:
             command = importlib.import_module("rlcompress.cli.algorithm").algorithm_command(cmd_name)
         else:

@@ -8,10 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from rlcompress.algorithms.neon.outcome import NEONResult
 from rlcompress.algorithms.purl.findings import Findings
 from rlcompress.engine.durable import write_durably
 from rlcompress.engine.result import Result
 from rlcompress.errors import MissingExtraError
+from rlcompress.reporting.front import front_files
 from rlcompress.reporting.json_report import report_json
 from rlcompress.reporting.markdown import report_markdown
 from rlcompress.reporting.plot import report_png
@@ -27,7 +29,8 @@ from rlcompress.reporting.pruning import (
 def write_reports(result: Any, run_dir: str | PathLike[str]) -> list[Path]:
     """Write `report.md`, `report.json` and, with matplotlib, `report.png`, each atomically.
 
-    A `Result` with findings on sparsity gets `pruning.md`, `pruning.json`, `pruning.png` and `plan.json` as well.
+    A `Result` with findings on sparsity gets `pruning.md`, `pruning.json`, `pruning.png` and `plan.json` as well; that
+    of NEON `front.md`, `front.json` and `front.png`.
 
     Args:
         result: a `Result`, or a `PruningResult`.
@@ -53,6 +56,8 @@ def write_reports(result: Any, run_dir: str | PathLike[str]) -> list[Path]:
     written["report.json"] = report_json(result).encode()
     if png is not None:
         written["report.png"] = png
+    if isinstance(result, NEONResult):
+        written |= front_files(result)
     if found is not None:
         written |= _findings_files(found, result.task)
     for name, data in written.items():

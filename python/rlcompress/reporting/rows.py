@@ -70,10 +70,15 @@ def number(value: float, digits: int = 1) -> str:
     return f"{value:,.{digits}f}" if isfinite(value) else _NONE
 
 
+def score_text(value: float) -> str:
+    """A mean score; shares, such as accuracies, with four digits."""
+    return number(value, 4 if abs(value) <= 1 else 1)
+
+
 def interval_text(candidate: Candidate) -> str:
     """The interval of the mean as `[lower, upper]`."""
     lower, upper = candidate.interval
-    return f"[{number(lower)}, {number(upper)}]"
+    return f"[{score_text(lower)}, {score_text(upper)}]"
 
 
 def verdict(candidate: Candidate) -> str:
@@ -94,7 +99,7 @@ def row(candidate: Candidate, mark: str = "") -> tuple[str, ...]:
         f"{candidate.weights_bytes:,}",
         f"{candidate.macs:,}",
         _NONE if latency is None else number(latency, 2) + (" (torch)" if candidate.role == "teacher" else ""),
-        number(candidate.mean) if candidate.values.size else _NONE,
+        score_text(candidate.mean) if candidate.values.size else _NONE,
         interval_text(candidate),
         f"{candidate.values.size:,}",
         candidate.judged_on,
@@ -134,12 +139,15 @@ def screened(result: Result) -> tuple[ScreenedGroup, ...]:
 def screened_row(group: ScreenedGroup) -> tuple[str, ...]:
     """A group as cells in the order of `SCREENED_COLUMNS`."""
     sizes = f"{group.smallest:,}..{group.largest:,}"
-    return group.method, f"{group.count:,}", sizes, number(group.best), f"{group.best_bytes:,}"
+    return group.method, f"{group.count:,}", sizes, score_text(group.best), f"{group.best_bytes:,}"
 
 
 def headlines(result: Result) -> tuple[str, str]:
     """The two results that must not be mixed up: copied from the teacher alone, and improved on the score itself."""
     best = result.best_candidate
+    if result.algorithm == "neon":
+        nothing = "nothing smaller was proven within the tolerance"
+        return f"narrowed: {_headline(result, best, nothing)}", f"as it was: {_headline(result, result.teacher)}"
     if result.algorithm == "purl":
         return (
             f"pruned, weights as they were: {_headline(result, best)}",
@@ -168,9 +176,9 @@ def _headline(result: Result, candidate: Candidate | None, otherwise: str = "") 
         return otherwise or "none accepted"
     ratio = compression_ratio(result, candidate)
     share = f"{number(ratio, 0 if ratio >= 100 else 1)}x smaller than the teacher's {result.teacher.weights_bytes:,}"
-    what = "score" if result.algorithm == "purl" else "return"
-    score = f"{what} {number(candidate.mean)} {interval_text(candidate)}"
-    things = "rows" if result.algorithm == "purl" else "episodes"
+    by_rows = result.algorithm in ("neon", "purl")
+    score = f"{'score' if by_rows else 'return'} {score_text(candidate.mean)} {interval_text(candidate)}"
+    things = "rows" if by_rows else "episodes"
     units = f"{candidate.values.size:,} {candidate.judged_on} {things}"
     return f"{candidate.name}, {candidate.weights_bytes:,} bytes ({share}), {score} over {units}"
 

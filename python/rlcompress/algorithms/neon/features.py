@@ -3,74 +3,82 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from rlcompress.algorithms.neon.menu import ARMS, MENU
+from rlcompress.algorithms.neon.rules import LADDER, greedy
 from rlcompress.algorithms.neon.view import MOVES, View
 from rlcompress.arrays import FloatArray
 from rlcompress.problem import Float64Array
 
-_LEVELS = 5
 _UNIT = 5.0
 """Logarithms of ratios are divided by this."""
-OWN, GLOBAL = len(ARMS) + 14, 24
-FEATURES = OWN + GLOBAL
+_ARM = np.array([[float(move.arm == arm) for arm in ARMS] for move in MENU])
+_LEVEL = np.array([move.level / 5 for move in MENU])
+_PLACE = np.array([1 - LADDER.index(n) / len(LADDER) if n in LADDER else 0.0 for n in range(MOVES)])
+_LARGER, _SMALLER = (
+    [[n for n in range(MOVES) if MENU[n].arm == move.arm and (MENU[n].level - move.level) * side > 0][::-side]
+     for move in MENU]
+    for side in (-1, 1)
+)  # fmt: skip
+_STOP, _RULE, OWN = len(ARMS) + 14, len(ARMS) + 15, len(ARMS) + 16
+FEATURES = OWN + 24
 
 
 def features(view: View) -> FloatArray:
     """(moves + 1, `FEATURES`) float32; the last row stands for stopping.
 
-    Logarithms of sizes, never sizes; nothing is scaled by what other networks showed.
+    Logarithms of sizes, never sizes; nothing is scaled by what other networks showed. Each row says as well where the
+    fixed ladder has the move and whether the greedy rule would take it.
     """
     chance = view.chance()
+    prospect = chance**2 * view.seen.gains
+    at = int(np.argmax(prospect)) if len(prospect) and prospect.max() > 0 else -1
+    best = _best(view, chance, at)
     rows = np.zeros((MOVES + 1, FEATURES))
-    best = _Best(view, chance)
-    neighbours = _by_move(view, chance)
-    for index, move in enumerate(MENU):
-        row = rows[index]
-        row[ARMS.index(move.arm)] = 1
-        row[len(ARMS) : OWN] = _own(view, index, best, neighbours)
-    rows[MOVES, OWN - 1] = 1
+    own = rows[:MOVES]
+    limit = view.wishes.target_gain
+    low, high = np.minimum(view.facts.lowest, limit), np.minimum(view.facts.highest, limit)
+    arm = len(ARMS)
+    own[:, :arm] = _ARM
+    own[:, arm] = _LEVEL
+    own[:, arm + 1], own[:, arm + 2] = low / _UNIT, high / _UNIT
+    own[:, arm + 3], own[:, arm + 4] = (low - best[0]) / _UNIT, (high - best[0]) / _UNIT
+    own[:, arm + 5 : arm + 8] = _sides(view, chance, _LARGER)
+    own[:, arm + 8 : arm + 11] = _sides(view, chance, _SMALLER)
+    if at >= 0:
+        own[:, arm + 11] = _ARM @ _ARM[int(view.move_of[at])]
+    own[:, arm + 12] = best[0] > np.nan_to_num(high)
+    own[:, arm + 13] = _PLACE
+    rule = greedy(view, prospect)
+    if rule is not None:
+        own[rule, _RULE] = 1
+    rows[MOVES, _STOP] = 1
     rows[:, OWN:] = _whole(view, best)
     return np.nan_to_num(rows, posinf=3.0, neginf=-3.0).clip(-4, 4).astype(np.float32)
 
 
-class _Best:
-    """The best prospect so far."""
-
-    def __init__(self, view: View, chance: Float64Array) -> None:
-        prospect = chance**2 * view.seen.gains
-        self.found = bool(len(chance)) and float(prospect.max(initial=0.0)) > 0
-        at = int(np.argmax(prospect)) if self.found else 0
-        self.gain = float(view.seen.gains[at]) if self.found else 0.0
-        self.chance = float(chance[at]) if self.found else 0.0
-        self.drop = float(view.seen.drops[at]) if self.found else 0.0
-        self.move = int(view.move_of[at]) if self.found else -1
+def _best(view: View, chance: Float64Array, at: int) -> tuple[float, float, float]:
+    """Gain, chance and drop of the best prospect so far."""
+    if at < 0:
+        return 0.0, 0.0, 0.0
+    return float(view.seen.gains[at]), float(chance[at]), float(view.seen.drops[at])
 
 
-def _by_move(view: View, chance: Float64Array) -> Float64Array:
-    """(moves, 3): best chance, best prospect and least drop of each move that was made; NaN for the others."""
-    found = np.full((MOVES, 3), np.nan)
-    for move in set(view.made):
-        at = view.move_of == move
-        if at.any():
-            prospect = chance[at] ** 2 * view.seen.gains[at]
-            found[move] = chance[at].max(), prospect.max() / _UNIT, view.seen.drops[at].min()
+def _sides(view: View, chance: Float64Array, order: list[list[int]]) -> npt.NDArray[np.float64]:
+    """(moves, 3): whether the arm was tried on this side, and there, nearest first, the best chance and least drop."""
+    found = np.zeros((MOVES, 3))
+    known = {}
+    for move in view.made:
+        members = view.move_of == move
+        if members.any():
+            known[move] = 1.0, float(chance[members].max()), _drop(float(view.seen.drops[members].min()))
+    if known:
+        for index, others in enumerate(order):
+            near = next((other for other in others if other in known), None)
+            if near is not None:
+                found[index] = known[near]
     return found
-
-
-def _own(view: View, index: int, best: _Best, neighbours: Float64Array) -> list[float]:
-    move, facts = MENU[index], view.facts
-    limit = view.wishes.target_gain
-    low, high = min(facts.lowest[index], limit), min(facts.highest[index], limit)
-    larger = [n for n in range(MOVES) if MENU[n].arm == move.arm and MENU[n].level < move.level and n in view.made]
-    smaller = [n for n in range(MOVES) if MENU[n].arm == move.arm and MENU[n].level > move.level and n in view.made]
-    near = [neighbours[larger[-1]] if larger else None, neighbours[smaller[0]] if smaller else None]
-    found = [move.level / _LEVELS, low / _UNIT, high / _UNIT, (low - best.gain) / _UNIT, (high - best.gain) / _UNIT]
-    for side in near:
-        known = side is not None and np.isfinite(side[0])
-        found += [float(known), *((side[0], _drop(side[2])) if known and side is not None else (0.0, 0.0))]
-    found += [float(best.move >= 0 and MENU[best.move].arm == move.arm), float(best.gain > high)]
-    return [*found, 0.0]
 
 
 def _drop(value: float) -> float:
@@ -78,7 +86,7 @@ def _drop(value: float) -> float:
     return float(np.sign(value) * np.sqrt(min(abs(value), 1.0)))
 
 
-def _whole(view: View, best: _Best) -> list[float]:
+def _whole(view: View, best: tuple[float, float, float]) -> list[float]:
     facts, wishes, made = view.facts, view.wishes, len(view.made)
     tried = view.seen.drops
     return [
@@ -93,15 +101,15 @@ def _whole(view: View, best: _Best) -> list[float]:
         facts.base_rate,
         facts.score - facts.base_rate,
         _drop(wishes.max_drop),
-        _drop(wishes.z * np.sqrt(0.1 / facts.testing_rows) - wishes.max_drop),
+        _drop(wishes.z * float(np.sqrt(0.1 / facts.testing_rows)) - wishes.max_drop),
         min(wishes.target_gain, 15.0) / _UNIT,
         float(wishes.keep_depth),
         float(wishes.keep_inputs),
         made / 8,
         (wishes.moves - made) / 8,
-        best.gain / _UNIT,
-        best.chance,
-        _drop(best.drop),
+        best[0] / _UNIT,
+        best[1],
+        _drop(best[2]),
         _drop(float(tried.min())) if len(tried) else 0.0,
         float(len(tried) > 0),
         float(facts.residual_widths[0]) / _UNIT,

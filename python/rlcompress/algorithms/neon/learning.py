@@ -41,11 +41,11 @@ class Learning:
     Source: Schulman et al., "Proximal policy optimization algorithms", 2017, equation 7.
     """
 
-    updates: int = 300
-    episodes: int = 128
-    deals: int = 16
+    updates: int = 150
+    episodes: int = 96
+    deals: int = 12
     width: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     entropy: float = 0.03
     move_price: float = 0.05
     over_price: float = 50.0
@@ -156,8 +156,8 @@ class Learner:
         tensors = [torch.from_numpy(array) for array in (batch.sights, batch.allowed, batch.choices)]
         old, returns, advantages = (torch.from_numpy(a) for a in (batch.chances, batch.returns, batch.advantages))
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
-        for _ in range(4):
-            for part in torch.from_numpy(self.rng.permutation(len(old))).split(256):
+        for _ in range(3):
+            for part in torch.from_numpy(self.rng.permutation(len(old))).split(320):
                 sights, allowed, choices = (tensor[part] for tensor in tensors)
                 every = _log_chances(self.policy, sights, allowed)
                 ratio = torch.exp(every.gather(1, choices[:, None])[:, 0] - old[part])

@@ -11,7 +11,7 @@ import numpy as np
 
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.features import FEATURES, features
-from rlcompress.algorithms.neon.menu import MENU, Move
+from rlcompress.algorithms.neon.rules import at_random, greedy, ladder
 from rlcompress.algorithms.neon.view import MOVES, View
 from rlcompress.artifact import load
 from rlcompress.errors import InvalidValueError
@@ -20,12 +20,6 @@ from rlcompress.runtime import Runtime
 
 Picker = Callable[[View], "int | None"]
 SHIPPED = "agent.rlc"
-_LADDER = (
-    *(Move("one hidden", 2), Move("two hidden", 2), Move("narrow", 1), Move("one hidden", 3)),
-    *(Move("one hidden", 1), Move("shallow", 1), Move("linear", 0), Move("narrow", 2)),
-    *(Move("two hidden", 1), Move("narrow", 0), Move("one hidden", 4), Move("narrow", 3)),
-)
-LADDER = tuple(MENU.index(move) for move in _LADDER)
 
 
 def picker_of(settings: Settings, seed: int) -> Picker:
@@ -41,37 +35,6 @@ def picker_of(settings: Settings, seed: int) -> Picker:
     if settings.mode == "random":
         return lambda view: at_random(view, seed)
     return AgentPicker(load_agent(settings.agent))
-
-
-def ladder(view: View) -> int | None:
-    """The next rung of a fixed order."""
-    free = view.open
-    return next((move for move in LADDER if free[move]), None)
-
-
-def greedy(view: View) -> int | None:
-    """From the arm of the best prospect one level smaller, else one larger, else the next arm at about its size."""
-    free = view.open
-    if not free.any():
-        return None
-    prospect = view.chance() ** 2 * view.seen.gains
-    if not view.made or not len(prospect) or prospect.max() <= 0:
-        return ladder(view)
-    at = int(np.argmax(prospect))
-    best = MENU[int(view.move_of[at])]
-    for level in (best.level + 1, best.level - 1):
-        index = next((n for n, move in enumerate(MENU) if move.arm == best.arm and move.level == level), None)
-        if index is not None and free[index]:
-            return index
-    distance = np.where(free, np.abs(view.facts.highest - view.seen.gains[at]), np.inf)
-    return int(np.argmin(distance))
-
-
-def at_random(view: View, seed: int) -> int | None:
-    """Any open move."""
-    free = np.flatnonzero(view.open)
-    rng = np.random.default_rng((seed, 59, len(view.made)))
-    return int(rng.choice(free)) if len(free) else None
 
 
 class AgentPicker:

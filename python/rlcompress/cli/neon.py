@@ -1,0 +1,65 @@
+"""The verb `neon`: a network file, a data file, a tolerance."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlcompress.cli.outcome import deliver, watching
+from rlcompress.cli.purl import ACTIVATIONS, load_network
+from rlcompress.cli.run_options import run_options
+from rlcompress.cli.setting_options import chosen, setting_options
+from rlcompress.engine.registry import algorithm_type
+
+_FOLDER = Path("runs/neon")
+
+
+def neon_command() -> click.Command:
+    """The command, with an option per setting of `NEON`."""
+    cls = algorithm_type("neon")
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    source: list[click.Parameter] = [
+        click.Option(
+            ["--model"], type=file, required=True, help=".rlc file, or state dict of a perceptron (.pt, .pth)."
+        ),
+        click.Option(
+            ["--data"], required=True, help="Table, .npz file or known name; better not the network's own rows."
+        ),
+        click.Option(["--target-column"], help="Target column of a table.  [default: target, label, class, y, last]"),
+        click.Option(["--validation"], type=float, default=0.5, help="Share of rows that judge.  [default: 0.5]"),
+        click.Option(
+            ["--activation"], type=click.Choice(ACTIVATIONS), default="relu", help="Of a state dict.  [default: relu]"
+        ),
+    ]
+    text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
+    params = [*source, *run_options(False, str(_FOLDER)), *setting_options(cls)]
+    return click.Command("neon", params=params, callback=_run, help=text, short_help=text.splitlines()[0])
+
+
+def _run(**values: Any) -> None:
+    from rlcompress.engine.run import compress
+    from rlcompress.tasks.dataset import DatasetTask
+
+    cls = algorithm_type("neon")
+    algorithm: Any = chosen(cls, cls(), values)
+    folder: Path = values["out"] or _FOLDER
+    task = DatasetTask.from_file(
+        values["data"], target=values["target_column"], validation=values["validation"], seed=values["seed"]
+    )
+    teacher = load_network(values["model"], values["activation"], task)
+    with watching() as watch:
+        result = compress(
+            teacher,
+            task,
+            algorithm,
+            seed=values["seed"],
+            run_dir=folder,
+            on_event=watch,
+            jobs=values["jobs"],
+            max_seconds=values["max_seconds"],
+            max_steps=values["max_steps"],
+        )
+    click.get_current_context().exit(deliver(result, folder, values["as_json"], watch.ending))
