@@ -7,7 +7,7 @@ Information Sciences 610, 2022.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.outcome import NEONResult, outcome_of
@@ -18,6 +18,9 @@ from rlcompress.algorithms.neon.view import Facts
 from rlcompress.algorithms.neon.working import facts_of, final_step, first_state, move_step, test_step
 from rlcompress.engine.events import Emit, PhaseStarted
 from rlcompress.problem import Problem
+
+if TYPE_CHECKING:
+    from rlcompress.algorithms.neon_paper import PaperNEON
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,17 @@ class NEON(Settings):
 
     algorithm: ClassVar[str] = "neon"
     state_type: ClassVar[type[State]] = State
+
+    @staticmethod
+    def paper(**settings: Any) -> PaperNEON:
+        """The published loop.
+
+        Args:
+            settings: fields of `PaperNEON` that differ from its defaults.
+        """
+        from rlcompress.algorithms.neon_paper import PaperNEON  # spares its parts to those who do not ask for it
+
+        return PaperNEON(**settings)
 
     def start(self, problem: Problem, emit: Emit) -> State:
         """Dissect the teacher and judge it on the choosing rows."""
