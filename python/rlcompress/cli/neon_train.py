@@ -21,6 +21,7 @@ from rlcompress.cli.outcome import watching
 @click.option("--seconds", type=float, help="In all; three quarters at most record tables.  [default: no limit]")
 @click.option("--networks", type=click.IntRange(min=1), default=2, show_default=True, help="Per data set.")
 @click.option("--updates", type=click.IntRange(min=1), default=150, show_default=True, help="Of the learner.")
+@click.option("--steps", type=click.IntRange(min=1), default=800, show_default=True, help="Of each student training.")
 @click.option("--rows", type=click.IntRange(min=20), default=8000, show_default=True, help="Most rows of a data set.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random number.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes.  [default: the processors]")
@@ -39,7 +40,12 @@ def command(**values: Any) -> None:
     journal: Path = values["journal"] or out.with_name(out.name + ".journal")
     learning = Learning(updates=values["updates"], seed=values["seed"])
     settings = AgentTraining(
-        values["networks"], values["rows"], seed=values["seed"], seconds=values["seconds"], learning=learning
+        values["networks"],
+        values["rows"],
+        values["steps"],
+        seed=values["seed"],
+        seconds=values["seconds"],
+        learning=learning,
     )
     with watching() as watch:
         agent = train_agent(values["data_dir"], journal, settings, jobs=values["jobs"], emit=watch)

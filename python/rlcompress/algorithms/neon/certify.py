@@ -92,7 +92,7 @@ def balanced(
     return Verdict(drop, bound, z, bound <= max_drop)
 
 
-def test_z(z: float, tests: int, chain: int, position: int) -> float:
+def z_of_test(z: float, tests: int, chain: int, position: int) -> float:
     """Standard errors for a test of a series that was fixed before its rows were looked at.
 
     The series is a chain, which ends at its first failure, and reserves, which are tested when the chain fails at once.
@@ -120,7 +120,7 @@ def next_test(tests: int, chain: int, passed: Sequence[bool]) -> int | None:
     """Position of the next test of such a series; None at its end.
 
     Args:
-        tests, chain: as in `test_z`.
+        tests, chain: as in `z_of_test`.
         passed: outcomes so far; tests of the chain that its failure spared are left out.
     """
     if not passed:

@@ -15,6 +15,7 @@ from rlcompress.algorithms.neon.recording import KEEPS, Table
 from rlcompress.algorithms.neon.replay import Deal, Episode, random_deal
 from rlcompress.algorithms.neon.view import MOVES
 from rlcompress.contract import Contract
+from rlcompress.engine.parallel import single_threaded
 from rlcompress.layers import Dense
 from rlcompress.network import Network
 from rlcompress.optional import require
@@ -119,11 +120,12 @@ class Learner:
     def learn(self, until: int, tell: Callable[[int, float, float], None]) -> None:
         """Go on until so many updates; `tell` gets the update, the mean reward and the mean number of moves."""
         while self.update < until:
-            batch, rewards, moves = self._play()
-            share = self.update / max(1, self.settings.updates)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.settings.learning_rate * (1 - 0.9 * share)
-            self._improve(batch, self.settings.entropy * (1 - 0.9 * share))
+            with single_threaded():
+                batch, rewards, moves = self._play()
+                share = self.update / max(1, self.settings.updates)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = self.settings.learning_rate * (1 - 0.9 * share)
+                self._improve(batch, self.settings.entropy * (1 - 0.9 * share))
             self.update += 1
             tell(self.update, float(np.mean(rewards)), float(np.mean(moves)))
 

@@ -154,7 +154,7 @@ def load_table(path: Path) -> Table:
         FormatError: damaged, or of another version.
     """
     try:
-        with np.load(path) as stored:
+        with np.load(io.BytesIO(path.read_bytes())) as stored:
             head = json.loads(bytes(stored["head"]))
             arrays = {name: stored[name] for name in _ARRAYS}
             right = np.unpackbits(stored["right"], axis=1, count=head["rows"]).astype(bool)

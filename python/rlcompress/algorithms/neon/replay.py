@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress.algorithms.neon.certify import next_test, standard_error, test_z
+from rlcompress.algorithms.neon.certify import next_test, standard_error, z_of_test
 from rlcompress.algorithms.neon.choosing import Seen, plan_tests
 from rlcompress.algorithms.neon.picking import Picker
 from rlcompress.algorithms.neon.recording import KEEPS, Table
@@ -153,7 +153,7 @@ class Episode:
         best: int | None = None
         while (position := next_test(len(order), chain, passed)) is not None:
             student = int(chosen[order[position]])
-            passed.append(self.passes(student, test_z(self.z, len(order), chain, position)))
+            passed.append(self.passes(student, z_of_test(self.z, len(order), chain, position)))
             best = student if passed[-1] else best
         return best
 

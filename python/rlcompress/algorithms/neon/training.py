@@ -203,7 +203,7 @@ def read_learner(learner: Learner, path: Path) -> dict[str, Any]:
     """
     torch = require("torch")
     try:
-        with np.load(path) as stored:
+        with np.load(io.BytesIO(path.read_bytes())) as stored:
             head: dict[str, Any] = json.loads(bytes(stored["head"]))
             arrays = [stored[f"a{index}"] for index in range(len(stored.files) - 1)]
     except (OSError, ValueError, KeyError) as error:

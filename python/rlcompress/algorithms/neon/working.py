@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlcompress.algorithms.neon.certify import balanced, next_test, paired, spread, test_z
+from rlcompress.algorithms.neon.certify import balanced, next_test, paired, spread, z_of_test
 from rlcompress.algorithms.neon.choosing import Seen, plan_tests
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.menu import MENU, Move, Shape, make, shapes_of
@@ -139,7 +139,7 @@ def test_step(scene: Scene, settings: Settings, state: State, emit: Emit) -> Sta
         return replace(state, phase="final")
     if not state.tests:
         emit(PhaseStarted("tests", "on rows that no choice has seen"))
-    z = test_z(settings.z, tests, chain, position)
+    z = z_of_test(settings.z, tests, chain, position)
     tested = judged_by_test(scene, settings, state, state.plan[position], z)
     return replace(state, tests=(*state.tests, tested))
 
