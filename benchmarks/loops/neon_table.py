@@ -1,0 +1,135 @@
+"""Tables of the NEON benchmark."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rlcompress.engine.versions import versions
+
+MANY_ROWS = 900
+COLUMNS = (
+    "picker",
+    "trainings",
+    "geometric",
+    "median",
+    "arithmetic",
+    "without top set",
+    "test change",
+    f">= {MANY_ROWS} rows",
+    "sets over",
+    "truly over %",
+    "balanced change",
+    "worst set",
+    "CPU s",
+)
+
+
+def by_set(rows: Sequence[Any], key: str) -> dict[str, float]:
+    """Mean of a figure over the networks of each set."""
+    names = sorted({row["set"] for row in rows})
+    return {name: float(np.mean([row[key] for row in rows if row["set"] == name])) for name in names}
+
+
+def summary(rows: Sequence[Any], tolerance: float = 1.0) -> dict[str, float]:
+    """The columns of a row of the table; ratios and changes are means over sets of the means of their networks."""
+    logs = by_set([{**row, "log": np.log(row["ratio"])} for row in rows], "log")
+    ratios, changes, balanced = by_set(rows, "ratio"), by_set(rows, "change"), by_set(rows, "balanced_change")
+    many = by_set([row for row in rows if row["rows"] >= MANY_ROWS], "change")
+    errors = {
+        name: float(np.sqrt(np.mean([row["error"] ** 2 for row in rows if row["set"] == name]))) for name in changes
+    }
+    over = [entry[1] > 0 for row in rows for entry in row["over"]]
+    sets_over = sum(changes[name] < -tolerance - errors[name] for name in changes)
+    top = max(ratios, key=lambda name: ratios[name])
+    return {
+        "trainings": float(np.mean([row["moves"] for row in rows])),
+        "geometric": float(np.exp(np.mean(list(logs.values())))),
+        "median": float(np.exp(np.median(list(logs.values())))),
+        "arithmetic": float(np.mean(list(ratios.values()))),
+        "without top set": float(np.mean([value for name, value in ratios.items() if name != top])),
+        "test change": float(np.mean(list(changes.values()))),
+        f">= {MANY_ROWS} rows": float(np.mean(list(many.values()))) if many else float("nan"),
+        "sets over": float(sets_over),
+        "truly over %": 100 * float(np.mean(over)) if over else float("nan"),
+        "balanced change": float(np.mean(list(balanced.values()))),
+        "worst set": min(balanced.values()),
+        "CPU s": float(np.mean([row["seconds"] for row in rows])),
+    }
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The whole page."""
+    rows = found["methods"]["agent"]
+    lines = ["# NEON on networks that the agent never saw", ""]
+    lines += [
+        f"{len(rows)} random networks on {len({row['set'] for row in rows})} data sets, {found['folds']} folds of "
+        f"families, one agent per fold ({found['updates']} updates); at most {found['moves']} trainings per network, "
+        "every rule as many as the agent used on that network. Ratios are of parameters, max_drop = 1 point, "
+        "z = 1.645; changes are in points on rows that nothing else touched; *sets over*: mean drop over the tolerance by more "
+        "than its standard error; *truly over*: share of runs, all rows of large sets dealt anew "
+        "20 times, whose true drop exceeds the tolerance; balanced change: of balanced accuracy, mean and worst set.",
+        "",
+    ]
+    lines += _table(COLUMNS, _method_rows(found["methods"]))
+    lines += ["", "## The agent at other tolerances", ""]
+    cells = []
+    for tolerance, entries in found["tolerances"].items():
+        made = summary(entries, float(tolerance))
+        cells.append([f"{tolerance} points", *_cells(made, skip=("truly over %",))])
+    lines += _table([name for name in COLUMNS if name != "truly over %"], cells)
+    lines += ["", "## Per set, the agent at 1 point", ""]
+    head = ("set", "networks", "parameters before", "after", "ratio", "change", "balanced change", "rows", "moves made")
+    lines += _table(head, [_set_row(rows, name) for name in sorted({row["set"] for row in rows})])
+    machine = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
+    lines += ["", f"{machine}; " + ", ".join(f"{name} {value}" for name, value in versions().items())]
+    return "\n".join(lines) + "\n"
+
+
+def _method_rows(methods: dict[str, Any]) -> list[list[str]]:
+    merged: dict[str, list[Any]] = {}
+    for name, rows in methods.items():
+        merged.setdefault(name.split(", seed")[0] + (", depth and inputs kept" if "kept" in name else "")
+                          if "seed" in name else name, []).extend(rows)  # fmt: skip
+    return [[name, *_cells(summary(rows))] for name, rows in merged.items()]
+
+
+def _cells(made: dict[str, float], skip: Sequence[str] = ()) -> list[str]:
+    found = []
+    for name in COLUMNS[1:]:
+        if name in skip:
+            continue
+        value, digits = made[name], {"sets over": 0, "trainings": 1, "CPU s": 1, "truly over %": 1}.get(name, 2)
+        found.append("-" if not np.isfinite(value) else f"{value:,.0f}" if value >= 100 else f"{value:.{digits}f}")
+    return found
+
+
+def _set_row(rows: Sequence[Any], name: str) -> list[str]:
+    mine = [row for row in rows if row["set"] == name]
+    ratio = float(np.exp(np.mean([np.log(row["ratio"]) for row in mine])))
+    made = "; ".join(", ".join(row["made"]) for row in mine[:1])
+    after = " ".join(f"{row['parameters']:,.0f}" for row in mine)
+    before = " ".join(f"{row['parameters'] * row['ratio']:,.0f}" for row in mine)
+    means = [f"{np.mean([row[key] for row in mine]):+.2f}" for key in ("change", "balanced_change")]
+    return [name, str(len(mine)), before, after, f"{ratio:,.1f}", *means, str(mine[0]["rows"]), made]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    rule = ["---", *(["---:"] * (len(head) - 1))]
+    return [f"| {' | '.join(line)} |" for line in (head, rule, *rows)]
+
+
+def small(found: dict[str, Any]) -> dict[str, Any]:
+    """The results with rounded figures, without the list of redraws."""
+
+    def one(row: Any) -> Any:
+        over = row["over"]
+        kept = {key: (float(f"{value:.5g}") if isinstance(value, float) else value) for key, value in row.items()}
+        return {**kept, "over": [len(over), sum(entry[1] > 0 for entry in over)]}
+
+    parts = {key: {name: [one(row) for row in rows] for name, rows in found[key].items()}
+             for key in ("methods", "tolerances")}  # fmt: skip
+    return {**found, **parts, "versions": versions()}
