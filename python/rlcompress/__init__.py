@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
+    from rlcompress.layerwise.narrowing_env import NarrowingEnv as NarrowingEnv
     from rlcompress.packing import pack as pack
     from rlcompress.reporting.progress import progress as progress
     from rlcompress.sparse import SparseMatrix as SparseMatrix
@@ -51,6 +52,7 @@ _LAZY = {
     "MaskedMLP": "rlcompress.training.masked",
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
+    "NarrowingEnv": "rlcompress.layerwise.narrowing_env",
     "PruningEnv": "rlcompress.layerwise.env",
     "PuRL": "rlcompress.algorithms.purl",
     "SparseMatrix": "rlcompress.sparse",
@@ -80,6 +82,7 @@ __all__ = [
     "IntegerDense",
     "MaskedLinear",
     "MaskedMLP",
+    "NarrowingEnv",
     "Network",
     "Normalisation",
     "PoPS",

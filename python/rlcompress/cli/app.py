@@ -48,8 +48,8 @@ class Verbs(click.Group):
             command: click.Command = importlib.import_module(f"rlcompress.cli.{cmd_name.replace('-', '_')}").command
         elif cmd_name == "purl":  # its teacher and judge are files, not an environment
             command = importlib.import_module("rlcompress.cli.purl").purl_command()
-        elif cmd_name == "neon":
-            command = importlib.import_module("rlcompress.cli.neon").neon_command()
+        elif cmd_name in ("neon", "neon-paper"):
+            command = importlib.import_module("rlcompress.cli.neon").neon_command(cmd_name)
         elif cmd_name in ALGORITHMS:
             command = importlib.import_module("rlcompress.cli.algorithm").algorithm_command(cmd_name)
         else:

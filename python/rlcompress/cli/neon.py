@@ -1,8 +1,9 @@
-"""The verb `neon`: a network file, a data file, a tolerance."""
+"""The verbs `neon` and `neon-paper`: a network file, a data file, a tolerance."""
 
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,10 @@ from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.engine.registry import algorithm_type
 
-_FOLDER = Path("runs/neon")
 
-
-def neon_command() -> click.Command:
-    """The command, with an option per setting of `NEON`."""
-    cls = algorithm_type("neon")
+def neon_command(name: str = "neon") -> click.Command:
+    """The command, with an option per setting of the algorithm: `NEON`, or the published one."""
+    cls = algorithm_type(name)
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     source: list[click.Parameter] = [
         click.Option(
@@ -35,17 +34,17 @@ def neon_command() -> click.Command:
         ),
     ]
     text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
-    params = [*source, *run_options(False, str(_FOLDER)), *setting_options(cls)]
-    return click.Command("neon", params=params, callback=_run, help=text, short_help=text.splitlines()[0])
+    params = [*source, *run_options(False, f"runs/{name}"), *setting_options(cls)]
+    return click.Command(name, params=params, callback=partial(_run, name), help=text, short_help=text.splitlines()[0])
 
 
-def _run(**values: Any) -> None:
+def _run(name: str, **values: Any) -> None:
     from rlcompress.engine.run import compress
     from rlcompress.tasks.dataset import DatasetTask
 
-    cls = algorithm_type("neon")
+    cls = algorithm_type(name)
     algorithm: Any = chosen(cls, cls(), values)
-    folder: Path = values["out"] or _FOLDER
+    folder: Path = values["out"] or Path(f"runs/{name}")
     task = DatasetTask.from_file(
         values["data"], target=values["target_column"], validation=values["validation"], seed=values["seed"]
     )

@@ -28,6 +28,17 @@ def test_a_run_leaves_policy_front_and_reports(tmp_path: Path) -> None:
     assert again.exit_code == 0, again.output
 
 
+def test_the_published_algorithm_runs_on_the_same_files(tmp_path: Path) -> None:
+    solver(hidden=30).save(tmp_path / "net.rlc")
+    x, y = labelled(600)
+    np.savez(tmp_path / "rows.npz", x=x, y=y)
+    arguments = ["--model", str(tmp_path / "net.rlc"), "--data", str(tmp_path / "rows.npz"), "--tolerance", "50"]
+    quick = ["--episodes", "1", "--passes", "1", "--epochs", "2", "--jobs", "1", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(main, ["neon-paper", *arguments, *quick])
+    assert done.exit_code in (0, 1), done.output  # 1: the agent kept every width, or lost too much
+    assert (tmp_path / "run" / "report.md").exists()
+
+
 def test_an_agent_is_trained_and_used(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
