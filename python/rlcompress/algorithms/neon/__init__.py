@@ -39,14 +39,14 @@ class NEON(Settings):
     algorithm: ClassVar[str] = "neon"
     state_type: ClassVar[type[State]] = State
 
-    @staticmethod
-    def paper(**settings: Any) -> PaperNEON:
-        """The published loop.
+    @classmethod
+    def paper(cls, **settings: Any) -> PaperNEON:
+        """The published algorithm, for comparison.
 
         Args:
             settings: fields of `PaperNEON` that differ from its defaults.
         """
-        from rlcompress.algorithms.neon_paper import PaperNEON  # spares its parts to those who do not ask for it
+        from rlcompress.algorithms.neon_paper import PaperNEON
 
         return PaperNEON(**settings)
 
