@@ -16,12 +16,13 @@ __all__ = ["FORMATS", "LAYOUTS", "ExportOptions", "Exported", "export"]
 
 FORMATS: dict[str, str] = {
     "c": "rlcompress.exporters.c:write_c",
+    "cpp": "rlcompress.exporters.cpp:write_cpp",
     "wasm": "rlcompress.exporters.wasm:write_wasm",
 }
 """Format -> "module:function", which takes a network and `ExportOptions` and gives an `Exported`."""
 
-LAYOUTS: tuple[str, ...] = ("plain",)
-"""How the files are laid out."""
+LAYOUTS: dict[str, tuple[str, ...]] = {"plain": tuple(FORMATS), "arduino": ("c",)}
+"""How the files are laid out -> the formats that can be: files alone, or a library for Arduino and PlatformIO."""
 
 
 def export(
@@ -36,8 +37,8 @@ def export(
 
     Args:
         source: a network, or the path of an `.rlc` file.
-        format: a name in `FORMATS`: "c" is a self-contained pair of C99 files, "wasm" a WebAssembly module and the
-            JavaScript that loads it.
+        format: a name in `FORMATS`: "c" is a self-contained pair of C99 files, "cpp" a C++17 header of
+            templates for the lowest latency, "wasm" a WebAssembly module and the JavaScript that loads it.
         out: an existing folder for the files, or the path of one of them (`out/lander.h`), whose stem is then the name.
         name: prefix of everything in the files, a C identifier; without one it comes from `out` or the source's file.
         layout: a name in `LAYOUTS`.
@@ -55,6 +56,8 @@ def export(
         raise InvalidValueError(f"format: one of {', '.join(FORMATS)} expected, found {format!r}")
     if layout not in LAYOUTS:
         raise InvalidValueError(f"layout: one of {', '.join(LAYOUTS)} expected, found {layout!r}")
+    if format not in LAYOUTS[layout]:
+        raise InvalidValueError(f"layout {layout}: format {' or '.join(LAYOUTS[layout])} expected, found {format!r}")
     folder = Path(out)
     if folder.suffix and not folder.is_dir():
         name = folder.stem if name is None else name

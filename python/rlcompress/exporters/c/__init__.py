@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlcompress.artifact import write_atomically
+from rlcompress.exporters.c.arduino import library_files
 from rlcompress.exporters.c.source import CSource, c_source
 from rlcompress.exporters.code_size import code_size
 from rlcompress.exporters.exported import Exported, ExportOptions
@@ -12,10 +13,16 @@ __all__ = ["CSource", "c_source", "write_c"]
 
 
 def write_c(network: Network, options: ExportOptions) -> Exported:
-    """Write `NAME.h` and `NAME.c`."""
+    """Write `NAME.h` and `NAME.c`, or for the layout arduino a folder `NAME` with them, metadata and a sketch."""
     made = c_source(network, options.name)
-    header, source = (options.folder / f"{options.name}{suffix}" for suffix in (".h", ".c"))
-    write_atomically(header, made.header.encode())
-    write_atomically(source, made.source.encode())
+    texts = {f"{options.name}.h": made.header, f"{options.name}.c": made.source}
+    folder = options.folder
+    if options.layout == "arduino":
+        texts, folder = library_files(network, made), folder / options.name
+    paths = tuple(folder / name for name in texts)
+    for path, text in zip(paths, texts.values()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    source = next(path for path in paths if path.suffix == ".c")
     code = code_size(source, made.constant_bytes)
-    return Exported((header, source), made.constant_bytes, made.workspace_bytes, made.macs, code)
+    return Exported(paths, made.constant_bytes, made.workspace_bytes, made.macs, code)

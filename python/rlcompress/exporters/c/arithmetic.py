@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-GUARD = """\
+REFUSALS = """\
 /* Every result is fixed to the bit, so the compiler must neither reorder nor contract floating-point operations. */
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \\
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
@@ -13,6 +13,10 @@ GUARD = """\
 #if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)
 #error "float must be evaluated as float; on 32-bit x86 compile with -msse2 -mfpmath=sse"
 #endif
+"""
+
+GUARD = f"""\
+{REFUSALS}\
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)

@@ -1,0 +1,242 @@
+"""The header of a network in C++."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rlcompress.artifact.golden import golden_inputs
+from rlcompress.artifact.layout import index_type, partial_sums
+from rlcompress.contract import Argmax, Clip, Contract, Squash
+from rlcompress.exporters.c.arithmetic import REFUSALS, pieces
+from rlcompress.exporters.c.rows import Rows
+from rlcompress.exporters.c.unit import spell, table
+from rlcompress.exporters.cpp.text import CLOSE, HEADER, NEEDS, OPEN, TEMPLATES
+from rlcompress.layers import IntegerDense
+from rlcompress.network import Network
+from rlcompress.runtime import Runtime
+
+GOLDEN = 4
+SUMS_IN_FLIGHT = 64
+_INLINE = (
+    "#if defined(__GNUC__)\n#define ALWAYS_INLINE inline __attribute__((always_inline))\n#else\n"
+    "#define ALWAYS_INLINE inline\n#endif\n"
+)
+
+
+@dataclass(frozen=True)
+class CppSource:
+    """An exported network.
+
+    Args:
+        text: of the header.
+        constant_bytes: of weights, biases, scales and indices.
+        stack_bytes: of the values between layers.
+    """
+
+    text: str
+    constant_bytes: int
+    stack_bytes: int
+
+
+@dataclass
+class _Header:
+    """A header under construction: constants, what they need, and the statements of `run`."""
+
+    arrays: list[tuple[str, npt.NDArray[Any]]] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+    pieces: set[str] = field(default_factory=set)
+    body: list[str] = field(default_factory=list)
+    floats: int = 0
+    here: str = "observation.data()"
+
+    def constant(self, name: str, values: npt.NDArray[Any]) -> str:
+        self.arrays.append((name, values))
+        return f"detail::{name}"
+
+    def call(self, template: str, parameters: str, *arguments: str) -> None:
+        if template not in self.templates:
+            self.templates.append(template)
+        self.pieces.update(NEEDS.get(template, ()))
+        self.body.append(f"detail::{template}<{parameters}>({', '.join(arguments)});")
+
+    def values(self, name: str, count: int) -> str:
+        """Room for the values between two stages."""
+        self.floats += count
+        self.body.append(f"float {name}[{count}];")
+        return name
+
+
+def cpp_source(network: Network, name: str, golden: int = GOLDEN) -> CppSource:
+    """C++ for a network as its `.rlc` file holds it (a layer with a mask is a sparse record)."""
+    header = _Header()
+    _add_input(header, network.contract)
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer, IntegerDense):
+            _add_integer(header, layer, index)
+        else:
+            _add_dense(header, Rows.of(layer, index))
+        _add_activation(header, layer.activation, layer.alpha, layer.out_features)
+    head = _head(header, network)
+    contract, big = network.contract, name.upper()
+    parts = {
+        "REFUSALS": REFUSALS,
+        "OPEN": OPEN,
+        "PARTS": _parts(header),
+        "RUN": head,
+        "CLOSE": CLOSE,
+        "SELF_TEST": _self_test(network, big, golden),
+        "PARAMETERS": str(network.parameter_count),
+        "MACS": str(network.macs),
+        "INPUTS": str(contract.input_size),
+        "ACTIONS": str(contract.action_size(network.output_size)),
+        "NAME": name,
+        "BIG": big,
+    }
+    text = re.sub(r"\b(" + "|".join(parts) + r")(?=\b|_HPP)", lambda found: parts[found.group(1)], HEADER)
+    return CppSource(text, sum(values.nbytes for _, values in header.arrays), 4 * header.floats)
+
+
+def _parts(header: _Header) -> str:
+    """Arithmetic, templates and constants as C++: inline functions and variables."""
+    texts = [pieces(header.pieces | {"bits"}), *(TEMPLATES[name] for name in header.templates)]
+    functions = re.sub(r"^static (?:inline )?", "inline ", "\n".join(texts), flags=re.MULTILINE)
+    arrays = "\n".join(table(name, values) for name, values in header.arrays)
+    constants = re.sub(r"^static const ", "inline constexpr ", arrays, flags=re.MULTILINE)
+    return f"{_INLINE}\n{functions}\n#undef ALWAYS_INLINE\n\n{constants}"
+
+
+def _add_input(header: _Header, contract: Contract) -> None:
+    count = contract.network_inputs
+    if contract.selected is not None:
+        indices = np.array(contract.selected, index_type(contract.input_size))
+        selection = header.constant("selected", indices)
+        target = header.values("read", count)
+        header.call("select", str(count), header.here, selection, target)
+        header.here = target
+    if contract.normalisation is not None:
+        kept = list(contract.kept_inputs)
+        mean = header.constant("input_mean", contract.normalisation.mean[kept])
+        scale = header.constant("input_scale", contract.normalisation.scale[kept])
+        target = header.values("normal", count)
+        clip = spell(contract.normalisation.clip)
+        header.call("normalise", str(count), header.here, mean, scale, clip, target)
+        header.here = target
+
+
+def _scale_columns(header: _Header, exponents: npt.NDArray[np.int8], index: int) -> None:
+    factor = header.constant(f"columns{index}", np.exp2(exponents.astype(np.float32)))
+    target = header.values(f"x{index}", exponents.size)
+    header.call("scale_columns", str(exponents.size), header.here, factor, target)
+    header.here = target
+
+
+def _add_dense(header: _Header, rows: Rows) -> None:
+    index = rows.index
+    if rows.column is not None:
+        _scale_columns(header, rows.column, index)
+    start = "nullptr"
+    if rows.start != "zero":
+        start = header.constant(f"start{index}", rows.bias.astype(np.float32))
+    target = header.values(f"y{index}", rows.outputs)
+    if rows.mask is None:
+        sums = partial_sums(rows.inputs, rows.outputs)
+        weights = header.constant(f"weights{index}", _blocked(rows.weight, min(SUMS_IN_FLIGHT // sums, rows.outputs)))
+        header.call("dense", f"{rows.inputs}, {rows.outputs}, {sums}", weights, start, header.here, target)
+    else:
+        kind = index_type(rows.inputs)
+        # An array of nothing is no C++: a weight that is never read stands in its place.
+        kept, columns = rows.weight[rows.mask], np.nonzero(rows.mask)[1].astype(kind)
+        weights = header.constant(f"weights{index}", kept if kept.size else np.zeros(1, rows.weight.dtype))
+        counts = header.constant(f"counts{index}", np.count_nonzero(rows.mask, axis=1).astype(kind))
+        indices = header.constant(f"indices{index}", columns if columns.size else np.zeros(1, kind))
+        header.call("sparse", str(rows.outputs), weights, start, counts, indices, header.here, target)
+    header.here = target
+    if rows.row is not None:
+        factors = np.array([rows.factor_of(j) for j in range(rows.outputs)], np.float32)
+        factor = header.constant(f"scale{index}", factors)
+        bias = header.constant(f"bias{index}", rows.bias) if rows.late_bias else "nullptr"
+        header.call("scale_rows", str(rows.outputs), target, factor, bias)
+
+
+def _blocked(weight: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+    """Weights in the order of their use: block by block, input by input."""
+    parts = [weight[j : j + width].T.reshape(-1) for j in range(0, len(weight), width)]
+    return np.concatenate(parts)
+
+
+def _add_integer(header: _Header, layer: IntegerDense, index: int) -> None:
+    if layer.column_exponent is not None:
+        _scale_columns(header, layer.column_exponent, index)
+    weights = header.constant(f"weights{index}", layer.weight.reshape(-1))
+    bias = header.constant(f"bias{index}", layer.bias.astype("<i4"))
+    scale = header.constant(f"scale{index}", layer.row_scale)
+    grid = spell(layer.input_scale), spell(-float(layer.input_zero)), spell(255 - layer.input_zero)
+    target = header.values(f"y{index}", layer.out_features)
+    sizes = f"{layer.in_features}, {layer.out_features}"
+    header.call("integer_dense", sizes, weights, bias, scale, *grid, header.here, target)
+    header.here = target
+
+
+def _add_activation(header: _Header, activation: str, alpha: float, outputs: int) -> None:
+    if activation == "identity":
+        return
+    header.pieces.add(f"{activation}_all")
+    parameter = f", {spell(alpha)}" if activation in ("elu", "leaky_relu") else ""
+    header.body.append(f"detail::{activation}_all({header.here}, {outputs}{parameter});")
+
+
+def _head(header: _Header, network: Network) -> str:
+    """`run`, and for actions with a number `decide`."""
+    head, outputs = network.contract.head, str(network.output_size)
+    arguments = "(const std::array<float, input_size>& observation) noexcept"
+    if isinstance(head, Argmax):
+        header.templates.append("argmax")
+        start = f"{head.start} + " if head.start else ""
+        header.body.append(f"return {start}detail::argmax<{outputs}>({header.here});")
+        return (
+            f"// The number of the action.\ninline std::int32_t decide{arguments} {{\n{_lines(header)}}}\n\n"
+            f"inline std::array<float, action_size> run{arguments} {{\n"
+            "  return {static_cast<float>(decide(observation))};\n}\n"
+        )
+    header.body.append("std::array<float, action_size> action;")
+    if isinstance(head, (Clip, Squash)):
+        names = ("low", "high", "scale", "offset")
+        arrays = [header.constant(f"action_{name}", getattr(head, name)) for name in names]
+        header.call(f"head_{head.kind}", outputs, header.here, *arrays, "action.data()")
+    else:
+        header.call("head_raw", outputs, header.here, "action.data()")
+    header.body.append("return action;")
+    return f"inline std::array<float, action_size> run{arguments} {{\n{_lines(header)}}}\n"
+
+
+def _lines(header: _Header) -> str:
+    return "".join(f"  {line}\n" for line in header.body)
+
+
+def _self_test(network: Network, big: str, golden: int) -> str:
+    observations = golden_inputs(network.contract, golden)
+    rows = observations.reshape(golden, *network.contract.observation_shape)
+    actions = np.asarray(Runtime(network)(rows), np.float32).reshape(golden, -1)
+    nested = [", ".join(map(spell, row.tolist())) for row in observations]
+    bits = [", ".join(f"{word}U" for word in row.tolist()) for row in actions.view(np.uint32)]
+    return f"""\
+#ifdef {big}_SELF_TEST
+// Runs the stored vectors: 0 when every bit is right, else the number of the first wrong one, from 1.
+inline int self_test() noexcept {{
+  constexpr std::array<float, input_size> observations[] = {{{", ".join(f"{{{row}}}" for row in nested)}}};
+  constexpr std::array<std::uint32_t, action_size> actions[] = {{{", ".join(f"{{{row}}}" for row in bits)}}};
+  for (int i = 0; i < {golden}; ++i) {{
+    const std::array<float, action_size> action = run(observations[i]);
+    for (std::size_t j = 0; j < action_size; ++j) {{
+      if (detail::bits_of(action[j]) != actions[i][j]) return i + 1;
+    }}
+  }}
+  return 0;
+}}
+#endif
+"""

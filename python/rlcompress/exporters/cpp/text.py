@@ -1,0 +1,213 @@
+"""C++ templates of the layers: sizes are parameters, so that the compiler unrolls what is small and keeps sums in
+registers.
+"""
+
+from __future__ import annotations
+
+OPEN = """\
+#if defined(__clang__)
+#pragma float_control(push)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 2
+#pragma GCC optimize("no-tree-vectorize,no-tree-slp-vectorize")
+#endif
+#endif
+"""
+
+CLOSE = """\
+#if defined(__clang__)
+#pragma float_control(pop)
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#endif
+"""
+
+TEMPLATES: dict[str, str] = {
+    "dense": """\
+// Adds the products of Count inputs to the sums of Width outputs: input p to sum p.
+template <size_t Sums, size_t Width, size_t Count, class Weight>
+ALWAYS_INLINE void add_products(const Weight* w, const float* x, float (&s)[Sums][Width]) {
+#pragma GCC unroll 16
+  for (size_t p = 0; p < Count; ++p) {
+#pragma GCC unroll 64
+    for (size_t b = 0; b < Width; ++b) s[p][b] = fused(static_cast<float>(w[p * Width + b]), x[p], s[p][b]);
+  }
+}
+
+// Width outputs. start: what their sums begin with, or a null pointer for zeros.
+template <size_t Inputs, size_t Sums, size_t Width, class Weight>
+ALWAYS_INLINE void dense_block(const Weight* w, const float* start, const float* x, float* y) {
+  float s[Sums][Width] = {};
+  if (start != nullptr) {
+    for (size_t b = 0; b < Width; ++b) s[0][b] = start[b];
+  }
+  for (size_t k = 0; k + Sums <= Inputs; k += Sums, w += Sums * Width) add_products<Sums, Width, Sums>(w, x + k, s);
+  add_products<Sums, Width, Inputs % Sums>(w, x + Inputs / Sums * Sums, s);
+  for (size_t half = Sums / 2; half > 0; half /= 2) {
+    for (size_t p = 0; p < half; ++p) {
+      for (size_t b = 0; b < Width; ++b) s[p][b] = s[p][b] + s[p + half][b];
+    }
+  }
+  for (size_t b = 0; b < Width; ++b) y[b] = s[0][b];
+}
+
+// Blocks of 64 / Sums outputs, whose weights lie in the order of their use, and one block of what is left.
+template <size_t Inputs, size_t Outputs, size_t Sums, class Weight>
+ALWAYS_INLINE void dense(const Weight* w, const float* start, const float* x, float* y) {
+  constexpr size_t width = 64 / Sums < Outputs ? 64 / Sums : Outputs;
+  constexpr size_t whole = Outputs / width * width;
+  for (size_t j = 0; j < whole; j += width) {
+    dense_block<Inputs, Sums, width>(w + j * Inputs, start == nullptr ? start : start + j, x, y + j);
+  }
+  if constexpr (whole < Outputs) {
+    const float* rest = start == nullptr ? start : start + whole;
+    dense_block<Inputs, Sums, Outputs - whole>(w + whole * Inputs, rest, x, y + whole);
+  }
+}
+""",
+    "sparse": """\
+// Per output one sum over the kept weights in the order of their inputs.
+template <size_t Outputs, class Weight, class Index>
+ALWAYS_INLINE void sparse(const Weight* w, const float* start, const Index* counts, const Index* indices,
+                          const float* x, float* y) {
+  for (size_t j = 0; j < Outputs; ++j) {
+    float s = start == nullptr ? 0.0F : start[j];
+    for (Index n = counts[j]; n > 0; --n) s = fused(static_cast<float>(*w++), x[*indices++], s);
+    y[j] = s;
+  }
+}
+""",
+    "integer_dense": """\
+// Bytes of the inputs, exact sums of integers.
+template <size_t Inputs, size_t Outputs>
+ALWAYS_INLINE void integer_dense(const int8_t* w, const int32_t* bias, const float* scale, float step, float low,
+                                 float high, const float* x, float* y) {
+  uint8_t q[Inputs];
+  const uint32_t zero = 0x4B400000U + static_cast<uint32_t>(static_cast<int32_t>(low));
+  for (size_t k = 0; k < Inputs; ++k) {
+    float v = x[k] * step;
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    q[k] = static_cast<uint8_t>(bits_of(v + 12582912.0F) - zero);
+  }
+  for (size_t j = 0; j < Outputs; ++j, w += Inputs) {
+    int32_t s = bias[j];
+    for (size_t k = 0; k < Inputs; ++k) s += w[k] * q[k];
+    y[j] = static_cast<float>(s) * scale[j];
+  }
+}
+""",
+    "scale_columns": """\
+template <size_t N>
+ALWAYS_INLINE void scale_columns(const float* x, const float* factor, float* y) {
+  for (size_t k = 0; k < N; ++k) y[k] = x[k] * factor[k];
+}
+""",
+    "scale_rows": """\
+// bias: added after the factor, or a null pointer.
+template <size_t N>
+ALWAYS_INLINE void scale_rows(float* y, const float* factor, const float* bias) {
+  for (size_t j = 0; j < N; ++j) y[j] = bias == nullptr ? y[j] * factor[j] : fused(y[j], factor[j], bias[j]);
+}
+""",
+    "normalise": """\
+template <size_t N>
+ALWAYS_INLINE void normalise(const float* x, const float* mean, const float* scale, float clip, float* y) {
+  for (size_t k = 0; k < N; ++k) y[k] = bounded((x[k] - mean[k]) / scale[k], -clip, clip);
+}
+""",
+    "select": """\
+template <size_t N, class Index>
+ALWAYS_INLINE void select(const float* x, const Index* selection, float* y) {
+  for (size_t k = 0; k < N; ++k) y[k] = x[selection[k]];
+}
+""",
+    "argmax": """\
+// Index of the first largest value; NaN never wins.
+template <size_t N>
+ALWAYS_INLINE int32_t argmax(const float* y) {
+  size_t best = 0;
+  for (size_t i = 1; i < N; ++i) {
+    if (y[i] > y[best] || (y[best] != y[best] && y[i] == y[i])) best = i;
+  }
+  return static_cast<int32_t>(best);
+}
+""",
+    "head_raw": """\
+template <size_t N>
+ALWAYS_INLINE void head_raw(const float* y, float* action) {
+  for (size_t i = 0; i < N; ++i) action[i] = canonical(y[i]);
+}
+""",
+    "head_clip": """\
+template <size_t N>
+ALWAYS_INLINE void head_clip(const float* y, const float* low, const float* high, const float* scale,
+                             const float* offset, float* action) {
+  for (size_t i = 0; i < N; ++i) action[i] = canonical(fused(bounded(y[i], low[i], high[i]), scale[i], offset[i]));
+}
+""",
+    "head_squash": """\
+template <size_t N>
+ALWAYS_INLINE void head_squash(const float* y, const float* low, const float* high, const float* scale,
+                               const float* offset, float* action) {
+  for (size_t i = 0; i < N; ++i) {
+    action[i] = canonical(fused(tanh_of(bounded(y[i], low[i], high[i])), scale[i], offset[i]));
+  }
+}
+""",
+}
+"""Name -> text."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "dense": ("fused",),
+    "sparse": ("fused",),
+    "integer_dense": ("bits",),
+    "scale_rows": ("fused",),
+    "normalise": ("bounded",),
+    "head_raw": ("canonical",),
+    "head_clip": ("bounded", "canonical", "fused"),
+    "head_squash": ("bounded", "canonical", "fused", "tanh"),
+}
+"""Name -> the pieces of arithmetic that the template uses."""
+
+HEADER = """\
+// NAME: a network in C++17, made by rlcompress (PARAMETERS parameters, MACS MACs). Include it where it is used; the
+// compiler sees every size and weight. Re-entrant. The floating-point unit must be in its reset state.
+#ifndef BIG_HPP
+#define BIG_HPP
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+REFUSALS
+namespace NAME {
+
+inline constexpr std::size_t input_size = INPUTS;
+inline constexpr std::size_t action_size = ACTIONS;
+inline constexpr std::size_t macs = MACS;
+
+OPEN
+namespace detail {
+
+using std::int8_t;
+using std::int32_t;
+using std::size_t;
+using std::uint16_t;
+using std::uint32_t;
+using std::uint64_t;
+using std::uint8_t;
+
+PARTS
+}  // namespace detail
+
+RUN
+CLOSE
+SELF_TEST
+}  // namespace NAME
+
+#endif
+"""

@@ -1,0 +1,87 @@
+"""Exported C++ gives the bits of the runtime, also where the compiler contracts by default."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embed.exported import cases_of, random_stored
+from rlcompress import artifact
+from rlcompress.exporters import export
+from rlcompress.exporters.cpp import cpp_source
+from rlcompress.layers import Dense
+from rlcompress.network import Network
+
+GOLDEN = sorted((Path(__file__).resolve().parents[2] / "golden").glob("v*.rlc"))
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
+COMPILERS = {
+    "gcc-O3-contracting": ["g++", "-O3", "-march=native", "-ffp-contract=fast"],
+    "gcc-O1-strict": ["g++", "-O1", *WARNINGS],
+    "clang-O2-contracting": ["clang++", "-O2", "-march=native", "-ffp-contract=fast", "-Wall", "-Werror"],
+}
+MAIN = """\
+#define {big}_SELF_TEST
+#include "{name}.hpp"
+#include <cstdio>
+static int check_{name}() {{
+  if ({name}::self_test() != 0) return 1;
+  constexpr std::uint32_t in[][{name}::input_size] = {{{observations}}};
+  constexpr std::uint32_t out[][{name}::action_size] = {{{actions}}};
+  int wrong = 0;
+  for (std::size_t i = 0; i < sizeof in / sizeof in[0]; ++i) {{
+    std::array<float, {name}::input_size> x;
+    __builtin_memcpy(x.data(), in[i], sizeof in[i]);
+    const auto y = {name}::run(x);
+    wrong |= __builtin_memcmp(y.data(), out[i], sizeof out[i]) != 0;
+  }}
+  return wrong;
+}}
+"""
+
+
+def check_of(name: str, network: Network, seed: int) -> str:
+    observations, actions = (
+        ", ".join("{" + ", ".join(map(str, row)) + "}" for row in values.view(np.uint32).tolist())
+        for values in cases_of(network, seed)
+    )
+    return MAIN.format(name=name, big=name.upper(), observations=observations, actions=actions)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One source that includes the headers of all networks and runs them."""
+    folder = tmp_path_factory.mktemp("cpp")
+    golden = [path for path in GOLDEN if path.stem in ("v1_activations", "v1_integer", "v1_squash")]
+    networks = [*random_stored(8, 3), *map(artifact.load, golden)]
+    text = []
+    for index, network in enumerate(networks):
+        export(network, "cpp", folder, name=f"n{index}")
+        text.append(check_of(f"n{index}", network, index))
+    calls = "".join(
+        f'  if (check_n{i}() != 0) {{ std::printf("n%d\\n", {i}); wrong = 1; }}\n' for i in range(len(networks))
+    )
+    end = '  if (wrong != 0) std::printf("n%d\\n", wrong - 1);\n  return wrong != 0;\n'
+    (folder / "main.cpp").write_text(f"{''.join(text)}int main() {{\n  int wrong = 0;\n{calls}{end}}}\n")
+    return folder / "main.cpp"
+
+
+@pytest.mark.parametrize("command", COMPILERS.values(), ids=COMPILERS)
+def test_bits_are_those_of_the_runtime(command: list[str], program: Path, tmp_path: Path) -> None:
+    found = shutil.which(command[0])
+    if found is None:
+        pytest.skip(f"{command[0]} is not installed")
+    options = [*command[1:], "-std=c++17", program, "-o", tmp_path / "check"]
+    built = subprocess.run([found, *options], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-4000:]
+    done = subprocess.run([tmp_path / "check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"other bits: {done.stdout}"
+
+
+def test_constants_are_counted_exactly() -> None:
+    made = cpp_source(Network((Dense(np.ones((20, 30)), np.ones(20)),)), "n")
+    assert made.constant_bytes == 4 * (20 * 30 + 20)
+    assert made.stack_bytes == 4 * 20
