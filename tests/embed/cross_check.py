@@ -1,4 +1,7 @@
-"""Same bits on every processor: random networks and the golden files, exported to C, against the runtime here.
+"""Same bits on every processor: random networks and the golden files, against the runtime here.
+
+Each is exported to C and run on every target; and the C++ runtime itself is built for x86-64 and AArch64 and runs them
+on each instruction set that it has there (`--targets runtime-x86-64 runtime-aarch64`).
 
 `python tests/embed/cross_check.py --targets all --networks 1000` (with the package on the path); `--require` fails
 where a tool is missing instead of leaving the target out. Exit status 0: not one bit differs.
@@ -20,7 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from embed.exported import BARE_MAIN, HOSTED_MAIN, MODULE_MAIN, Program, defines, random_stored, write_program
-from embed.targets import TARGETS, Target, named
+from embed.runtime_check import RUNTIME_TARGETS, RuntimeTarget, check_runtime
+from embed.targets import TARGETS, Target
 from rlcompress import artifact
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
@@ -71,9 +75,22 @@ def check(target: Target, networks: list[Network], seed: int) -> str | None:
     return None
 
 
+def selected(names: list[str]) -> list[Target | RuntimeTarget]:
+    """The targets of these names, or all of them.
+
+    Raises:
+        SystemExit: no such target.
+    """
+    table = {target.name: target for target in (*RUNTIME_TARGETS, *TARGETS)}
+    unknown = set(names) - table.keys() - {"all"}
+    if unknown:
+        raise SystemExit(f"no such target: {', '.join(sorted(unknown))} (known: {', '.join(table)})")
+    return list(table.values()) if "all" in names else [table[name] for name in names]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = ", ".join(target.name for target in TARGETS)
+    known = ", ".join(target.name for target in (*TARGETS, *RUNTIME_TARGETS))
     parser.add_argument("--targets", nargs="+", default=["all"], help=f"all, or some of: {known}")
     parser.add_argument("--networks", type=int, default=100, help="random networks (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
@@ -84,15 +101,20 @@ def main() -> int:
     networks = [*map(artifact.load, files), *random_stored(arguments.seed, arguments.networks)]
     print(f"{len(networks)} networks; reference: the runtime on {Runtime(networks[0]).target}")
     failed = False
-    for target in named(arguments.targets):
+    for target in selected(arguments.targets):
         missing = target.missing()
         if missing:
             print(f"{target.name:14} left out: {', '.join(missing)} not installed")
             failed |= arguments.require
             continue
         start = time.monotonic()
-        wrong = check(target, networks, arguments.seed)
-        print(f"{target.name:14} {wrong or 'the same bits'} ({time.monotonic() - start:.0f} s)", flush=True)
+        where = target.name
+        if isinstance(target, RuntimeTarget):
+            wrong, ran = check_runtime(target, networks, arguments.seed)
+            where = f"{where} ({ran})"
+        else:
+            wrong = check(target, networks, arguments.seed)
+        print(f"{where:14} {wrong or 'the same bits'} ({time.monotonic() - start:.0f} s)", flush=True)
         failed |= wrong is not None
     return int(failed)
 

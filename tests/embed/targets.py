@@ -77,13 +77,3 @@ TARGETS: tuple[Target, ...] = (
     cortex_m("cortex-m7", "mps2-an500", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
     cortex_m("cortex-m55", "mps3-an547", "-mcpu=cortex-m55", "-mfloat-abi=hard", ram="0x21000000"),
 )
-
-
-def named(names: list[str]) -> list[Target]:
-    """The targets of these names, or all of them.
-
-    Raises:
-        KeyError: no such target.
-    """
-    table = {target.name: target for target in TARGETS}
-    return list(TARGETS) if names == ["all"] else [table[name] for name in names]

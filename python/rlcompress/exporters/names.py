@@ -80,6 +80,9 @@ _RESERVED = frozenset(
         "volatile",
         "while",
         "xor",
+        "main",
+        "std",
+        "size_t",
     ]
 )
 
