@@ -60,6 +60,12 @@ def cortex_m(name: str, board: str, *cpu: str, ram: str = "0x20000000") -> Targe
     return Target(name, "arm-none-eabi-gcc", options, link, runner, bare=True, most_bytes=3_000_000)
 
 
+def _sve(name: str, length: str) -> Target:
+    """AArch64 with vectors of a length that the program does not know."""
+    options = ("-static", "-march=armv8.2-a+sve")
+    return Target(name, "aarch64-linux-gnu-gcc", options, (), ("qemu-aarch64", "-cpu", f"max,{length}"))
+
+
 _MODULE = ("--target=wasm32", "-mbulk-memory", "-ffreestanding", "-nostdlib", "-Wl,--no-entry,--export=check_all")
 _NODE = ("node", str(Path(__file__).with_name("check_module.mjs")))
 
@@ -68,6 +74,8 @@ TARGETS: tuple[Target, ...] = (
     Target("x86-64-native", "gcc", ("-march=native",)),
     Target("clang", "clang", ("-march=native",)),
     Target("aarch64", "aarch64-linux-gnu-gcc", ("-static",), (), ("qemu-aarch64",)),
+    _sve("aarch64-sve256", "sve256=on"),
+    _sve("aarch64-sve512", "sve512=on"),
     Target("armhf", "arm-linux-gnueabihf-gcc", ("-static", "-mfpu=vfpv4"), (), ("qemu-arm",)),
     Target("armhf-vfpv3", "arm-linux-gnueabihf-gcc", ("-static", "-mfpu=vfpv3-d16"), (), ("qemu-arm",)),
     Target("riscv64", "riscv64-linux-gnu-gcc", ("-static",), (), ("qemu-riscv64",)),

@@ -32,7 +32,7 @@ def _plain(written: Exported) -> dict[str, object]:
 
 
 def _text(written: Exported) -> str:
-    code = "unknown: install arm-none-eabi-gcc to see it"
+    code = "not measured: there is no GCC here, or the file is compiled with your program"
     stack = ""
     if written.code is not None:
         code = f"{written.code.code_bytes:,} bytes ({written.code.target}); {written.flash_bytes:,} with the constants"

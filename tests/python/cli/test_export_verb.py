@@ -23,6 +23,9 @@ def test_export_writes_c_and_says_what_it_takes(runner: CliRunner, policy: Path,
     text = runner.invoke(main, ["export", str(policy), "-o", str(out / "lander.h")]).output
     assert f"wrote {out / 'lander.h'}" in text
     assert "MACs       36" in text
+    text = runner.invoke(main, ["export", str(policy), "--format", "cpp", "-o", str(out)]).output
+    assert (out / f"{policy.stem}.hpp").exists()
+    assert "code       not measured" in text
 
 
 def test_export_refuses_in_one_line(runner: CliRunner, policy: Path, tmp_path: Path) -> None:

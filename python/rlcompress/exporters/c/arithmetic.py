@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 REFUSALS = """\
+#if !defined(__GNUC__)
+#error "GCC, Clang or a compiler that takes their extensions (it defines __GNUC__) expected"
+#endif
 /* Every result is fixed to the bit, so the compiler must neither reorder nor contract floating-point operations. */
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \\
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
