@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
+
 from rlcompress import _core
 from rlcompress.arrays import BoolArray, ByteArray, FloatArray, Int64Array
 from rlcompress.errors import FormatError, InvalidValueError
@@ -100,6 +103,41 @@ def forced_target(name: str) -> Iterator[str]:
         yield name
     finally:
         force_target(before)
+
+
+# Time
+
+
+def call_times_ns(model: Model, observations: FloatArray, calls: int) -> npt.NDArray[np.float64]:
+    """Time of single runs, taken in C++: no Python runs between the clock and the call.
+
+    Args:
+        model: what runs.
+        observations: (n, input_size) C-contiguous float32; call k takes row k mod n.
+        calls: how many.
+
+    Returns:
+        (calls,) nanoseconds, each with the clock's own time, see `clock_ns`.
+
+    Raises:
+        InvalidValueError: observations of another shape.
+    """
+    times = np.empty(calls, np.float64)
+    try:
+        _core.call_times(model, observations, times)
+    except ValueError as error:
+        raise InvalidValueError(str(error)) from None
+    return times
+
+
+def read_ns(size_bytes: int, batches: int = 200) -> float:
+    """Least time in which this machine reads so many bytes again that it has just read, in nanoseconds."""
+    return _core.read_ns(size_bytes, batches)
+
+
+def clock_ns() -> float:
+    """What looking at the clock adds to a measured time, in nanoseconds (median)."""
+    return _core.clock_ns()
 
 
 # Magnitude ranking

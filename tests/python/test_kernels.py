@@ -146,3 +146,23 @@ def test_environment_chooses_the_target(wanted, printed):
     environment = {**os.environ, "RLCOMPRESS_TARGET": wanted, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert printed in done.stdout
+
+
+def test_times_are_of_single_runs_and_grow_with_the_work() -> None:
+    def median(width: int) -> float:
+        layers = (Dense(np.ones((width, 4)), np.ones(width), "relu"), Dense(np.ones((2, width)), np.ones(2)))
+        model = kernels.Model(artifact.encode(Network(layers, Contract((4,)))))
+        times = kernels.call_times_ns(model, np.ones((3, 4), np.float32), 500)
+        assert times.shape == (500,)
+        assert (times >= 0).all()
+        return float(np.median(times))
+
+    assert 0 < median(8) < median(4096)
+    assert 0 < kernels.clock_ns() < 1e6
+    assert 0 < kernels.read_ns(1 << 10, 20) < kernels.read_ns(1 << 22, 20)
+
+
+def test_times_of_observations_of_another_size() -> None:
+    model = kernels.Model(artifact.encode(Network((Dense(np.ones((2, 4)), np.ones(2)),), Contract((4,)))))
+    with pytest.raises(InvalidValueError, match=r"\(n, 4\)"):
+        kernels.call_times_ns(model, np.ones((3, 5), np.float32), 10)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
+from rlcompress import kernels
 from rlcompress.arrays import FloatArray
 from rlcompress.problem import Float64Array
 
@@ -23,13 +24,16 @@ _WARM_UP = 200
 @click.option("--batch", type=click.IntRange(min=1), default=1024, show_default=True, help="Observations in a batch.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(file: Path, calls: int, batch: int, as_json: bool) -> None:
-    """Measure the runtime on FILE (.rlc or Stable-Baselines3 zip): single calls, and batches looped in C++."""
+    """Measure the runtime on FILE (.rlc or Stable-Baselines3 zip).
+
+    Single runs timed in the core, calls and batches from Python, and how long reading the weights takes.
+    """
     found = measure(file, calls, batch)
     click.echo(json.dumps(found, indent=1) if as_json else _text(found))
 
 
 def measure(file: Path, calls: int, batch: int) -> dict[str, Any]:
-    """Microseconds of an inference.
+    """Sizes, and microseconds of an inference.
 
     Args:
         file: a policy.
@@ -39,6 +43,7 @@ def measure(file: Path, calls: int, batch: int) -> dict[str, Any]:
     Raises:
         RlcompressError: not a policy file.
     """
+    from rlcompress.artifact import decode
     from rlcompress.importers import load_policy
     from rlcompress.runtime import Runtime
 
@@ -50,16 +55,32 @@ def measure(file: Path, calls: int, batch: int) -> dict[str, Any]:
     singles = [observations[index % 512] for index in range(calls)]
     rows = np.ascontiguousarray(observations[:batch])
     repeats = max(10, calls // batch)
+    core_us = _core_times(policy.image, observations[:512], calls)
     return {
         "file": str(file),
+        "file_bytes": len(policy.image),
+        "weights_bytes": policy.weights_bytes,
+        "macs": decode(policy.image).macs,
         "target": policy.target,
         "calls": calls,
+        "core_us": _percentiles(core_us),
+        "core_clock_us": round(kernels.clock_ns() / 1000, 4),
+        "core_above_3x": int(np.count_nonzero(core_us > 3 * np.median(core_us))),
+        "read_weights_us": round(kernels.read_ns(policy.weights_bytes) / 1000, 5),
         "call_us": _percentiles(_times(policy, singles)),
         "call_out_us": _percentiles(_times(lambda observation: policy(observation, out=out), singles)),
         "batch": batch,
         "batch_us_per_observation": _percentiles(_times(policy, [rows] * repeats) / batch),
         "timer_us": _percentiles(_times(lambda _: None, singles)),
     }
+
+
+def _core_times(image: bytes, observations: FloatArray, calls: int) -> Float64Array:
+    """(calls,) microseconds of single runs in the core alone, the clock's own time included."""
+    model = kernels.Model(image)
+    rows = np.ascontiguousarray(observations.reshape(len(observations), -1))
+    kernels.call_times_ns(model, rows, _WARM_UP)
+    return kernels.call_times_ns(model, rows, calls) / 1000.0
 
 
 def _observations(count: int, shape: tuple[int, ...]) -> FloatArray:
@@ -87,15 +108,24 @@ def _percentiles(times: Float64Array) -> dict[str, float]:
 
 def _text(found: dict[str, Any]) -> str:
     rows = (
-        ("call", "policy(observation)"),
-        ("call_out", "policy(observation, out=buffer)"),
-        ("batch", f"batch of {found['batch']:,}, per observation"),
-        ("timer", "the clock alone"),
+        ("core_us", "one run in the core"),
+        ("call_us", "policy(observation)"),
+        ("call_out_us", "policy(observation, out=buffer)"),
+        ("batch_us_per_observation", f"batch of {found['batch']:,}, per observation"),
+        ("timer_us", "Python's clock alone"),
     )
-    keys = {"call": "call_us", "call_out": "call_out_us", "batch": "batch_us_per_observation", "timer": "timer_us"}
-    lines = [f"{found['file']} on {found['target']}, {found['calls']:,} calls, µs"]
-    lines.append(f"{'':36}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>12}")
+    lines = [
+        f"{found['file']}: {found['file_bytes']:,} B, {found['weights_bytes']:,} of weights, {found['macs']:,} MACs",
+        f"{found['calls']:,} calls on {found['target']}, µs",
+        f"{'':36}{'p50':>10}{'p99':>10}{'p99.9':>10}{'max':>12}",
+    ]
     for key, label in rows:
-        times = found[keys[key]]
+        times = found[key]
         lines.append(f"{label:36}{times['p50']:10.3f}{times['p99']:10.3f}{times['p99.9']:10.3f}{times['max']:12.3f}")
+    share = found["core_above_3x"] / found["calls"]
+    lines += [
+        f"runs in the core that took more than three times the median: {found['core_above_3x']:,} ({share:.2%}); "
+        f"the clock's part of each is {found['core_clock_us']:.3f}",
+        f"bound by bandwidth, reading the weights once from where they stay: {found['read_weights_us']:.4f}",
+    ]
     return "\n".join(lines)

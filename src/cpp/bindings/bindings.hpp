@@ -16,6 +16,7 @@ void bind_targets(py::module_& module);
 void bind_ranking(py::module_& module);
 void bind_weight_statistics(py::module_& module);
 void bind_sparse(py::module_& module);
+void bind_timing(py::module_& module);
 
 // Raises ValueError naming the known targets when RLCOMPRESS_TARGET names one that cannot run.
 void require_target();

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module) {
   bind_ranking(module);
   bind_weight_statistics(module);
   bind_sparse(module);
+  bind_timing(module);
 }

@@ -96,9 +96,13 @@ def test_bench(runner: CliRunner, policy: Path) -> None:
     done = runner.invoke(main, ["bench", str(policy), "--calls", "200", "--batch", "16", "--json"])
     found = json.loads(done.output)
     assert found["target"] == json.loads(runner.invoke(main, ["targets", "--json"]).output)["active"]
-    for name in ("call_us", "call_out_us", "batch_us_per_observation", "timer_us"):
+    for name in ("core_us", "call_us", "call_out_us", "batch_us_per_observation", "timer_us"):
         assert 0 <= found[name]["p50"] <= found[name]["p99"] <= found[name]["p99.9"] <= found[name]["max"]
     assert found["call_us"]["p50"] > 0
+    assert (found["file_bytes"], found["macs"]) == (policy.stat().st_size, 36)
+    assert found["weights_bytes"] == 4 * (4 * 6 + 6 + 6 * 2 + 2)
+    assert 0 < found["read_weights_us"] < found["core_us"]["max"]
+    assert 0 <= found["core_above_3x"] <= 200
     assert "p99.9" in runner.invoke(main, ["bench", str(policy), "--calls", "20"]).output
 
 
@@ -108,6 +112,19 @@ def test_bench(runner: CliRunner, policy: Path) -> None:
 )
 def test_usage_errors_exit_with_2(runner: CliRunner, arguments: list[str]) -> None:
     assert runner.invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["cmake", "include"])
+def test_folders_for_c_and_cpp_programs(runner: CliRunner, name: str) -> None:
+    """An installed wheel says where its sources are; the source tree, which has them elsewhere, says so."""
+    done = runner.invoke(main, [f"--{name}-dir"])
+    folder = Path(rlcompress.__file__).parent / "cpp" / name
+    if folder.is_dir():
+        assert done.exit_code == 0
+        assert Path(done.output.strip()) == folder.resolve()
+    else:
+        assert done.exit_code == 2
+        assert "installed wheel expected" in done.output
 
 
 @pytest.mark.parametrize("place", [["--debug", "resume"], ["resume", "--debug"]])
