@@ -63,10 +63,10 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"`{found['command']}` on {about['processor']} ({about['processors']} processors, {about['system']}, "
         f"load {about['load'][0]}), rlcompress {about['rlcompress']}; nanoseconds, the clock's own included.",
-        "*control* is arithmetic of the same length without memory, timed in turns with the calls: "
+        "*control* is arithmetic of about the same length without memory, timed in turns with the calls: "
         "what lengthens it is the machine, not the library.",
         "",
-        "| policy | what | " + " | ".join(COLUMNS) + " | of calls | others' turns |",
+        "| policy | what | " + " | ".join(COLUMNS) + " | of calls | involuntary switches |",
         "|---|---|" + "---|" * (len(COLUMNS) + 2),
     ]
     for row in found["rows"]:
