@@ -27,7 +27,7 @@ import torch
 
 from rlcompress.algorithms.neon.learning import Learner, Learning
 from rlcompress.algorithms.neon.menu import MENU
-from rlcompress.algorithms.neon.picking import AgentPicker, Picker
+from rlcompress.algorithms.neon.picking import Picker
 from rlcompress.algorithms.neon.recording import Table, load_table, record, save_table
 from rlcompress.algorithms.neon.replay import Deal, Episode, own_deal, play, random_deal
 from rlcompress.algorithms.neon.rules import at_random, greedy, ladder
@@ -37,6 +37,7 @@ from rlcompress.corpus.build import CorpusSettings, plan_of
 from rlcompress.corpus.cache import BaseNetworkCache
 from rlcompress.corpus.families import family, folds
 from rlcompress.corpus.folder import data_set, data_set_files
+from rlcompress.network import Network
 from rlcompress.problem import Problem
 
 TOLERANCES = (0.0, 0.005, 0.01, 0.02, 0.05)
@@ -67,25 +68,29 @@ def fixed(arm: str) -> Picker:
     return lambda view: next((index for index in middle if view.open[index]), None)
 
 
-def agents(tables: Sequence[Table], folder: Path, count: int, learning: Learning) -> dict[str, Picker]:
+def agents(
+    tables: Sequence[Table], names: Sequence[str], folder: Path, count: int, learning: Learning
+) -> dict[str, Network]:
     """For every table the agent of the fold that holds its family out, trained once and kept."""
-    names = sorted({set_of(table) for table in tables})
-    found: dict[str, Picker] = {}
-    for fold in folds(names, count=count, seed=0):
-        others = [table for table in tables if set_of(table) not in fold]
-        path = folder / f"agent-{'-'.join(fold)[:80]}-{len(others)}-{learning.updates}.rlc"
+    found: dict[str, Network] = {}
+    for index, fold in enumerate(folds(names, count=count, seed=0)):
+        path = folder / f"agent-{index}-of-{count}-{learning.updates}.rlc"
         if not path.exists():
+            others = [table for table in tables if set_of(table) not in fold]
             learner = Learner(others, learning)
-            learner.learn(learning.updates, partial(_tell, fold[0]))
-            learner.agent().save(path)
-        picker = AgentPicker(load(path))
-        found |= {table.name: picker for table in tables if set_of(table) in fold}
+            learner.learn(learning.updates, partial(_tell, index))
+            learner.agent().with_metadata(learned_from=[table.name for table in others]).save(path)
+        agent = load(path)
+        seen = {family(name.rpartition("-")[0]) for name in agent.metadata["learned_from"]}
+        if seen & {family(name) for name in fold}:
+            raise ValueError(f"{path}: learned from families of its own fold; remove it")
+        found |= {table.name: agent for table in tables if set_of(table) in fold}
     return found
 
 
-def _tell(name: str, update: int, reward: float, moves: float) -> None:
-    if update % 25 == 0:
-        print(f"without {name} ...: update {update}, reward {reward:.3f}, {moves:.1f} moves", flush=True)
+def _tell(fold: int, update: int, reward: float, moves: float) -> None:
+    if update % 10 == 0:
+        print(f"without fold {fold}: update {update}, reward {reward:.3f}, {moves:.1f} moves", flush=True)
 
 
 def set_of(table: Table) -> str:
@@ -181,7 +186,7 @@ def main() -> None:
     """Record, or judge and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("record", "judge"))
-    parser.add_argument("--data", type=Path, help="folder of tables of data, for record")
+    parser.add_argument("--data", type=Path, required=True, help="folder of data sets")
     parser.add_argument("--cache", type=Path, help="folder of neon_corpus.py, for record")
     parser.add_argument("--tables", type=Path, required=True)
     parser.add_argument("--networks", type=int, default=6)

@@ -79,7 +79,7 @@ def test_a_series_of_networks_over_the_tolerance_is_rarely_accepted() -> None:
 
 
 def test_chances_foretell_how_often_a_candidate_passes() -> None:
-    seen = Seen(np.array([-0.004]), np.array([0.04]), np.array([3.0]), np.array([True]))
+    seen = Seen(np.array([-0.004]), np.array([0.04]), np.array([3.0]), np.array([True]), np.zeros(1, np.int64))
     rng, passes = np.random.default_rng(0), []
     for _ in range(4000):
         true = -0.004 + 0.2 / 600**0.5 * rng.standard_normal()
@@ -90,7 +90,7 @@ def test_chances_foretell_how_often_a_candidate_passes() -> None:
 
 def test_unsound_and_larger_candidates_have_no_chance_and_are_not_tested() -> None:
     gains, sound = np.array([2.0, -1.0, 3.0]), np.array([False, True, True])
-    seen = Seen(np.array([-0.1, -0.1, 0.2]), np.full(3, 0.05), gains, sound)
+    seen = Seen(np.array([-0.1, -0.1, 0.2]), np.full(3, 0.05), gains, sound, np.arange(3))
     chance = chances(seen, 500, 500, 0.01, 1.645)
     assert chance[:2].tolist() == [0, 0]
     assert plan_tests(seen, chance) == ([], 0)
@@ -99,7 +99,7 @@ def test_unsound_and_larger_candidates_have_no_chance_and_are_not_tested() -> No
 def test_a_plan_goes_from_the_best_prospect_to_smaller_ones_and_keeps_larger_ones_for_last() -> None:
     gains = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     chance = np.array([0.99, 0.95, 0.85, 0.3, 0.05])
-    order, chain = plan_tests(Seen(np.zeros(5), np.zeros(5), gains, np.ones(5, bool)), chance)
+    order, chain = plan_tests(Seen(np.zeros(5), np.zeros(5), gains, np.ones(5, bool), np.arange(5)), chance)
     assert order[0] == 2
     assert gains[order[:chain]].tolist() == sorted(gains[order[:chain]])
     assert all(gains[index] < gains[2] for index in order[chain:])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rlcompress.problem import Float64Array
 
 _NORMAL = NormalDist()
-MAIN_SHARE = 0.7
+MAIN_SHARE = 0.8
 """Of the error that may be made, for the chain towards smaller networks; the rest is kept for larger ones."""
 
 
@@ -96,7 +96,7 @@ def z_of_test(z: float, tests: int, chain: int, position: int) -> float:
     """Standard errors for a test of a series that was fixed before its rows were looked at.
 
     The series is a chain, which ends at its first failure, and reserves, which are tested when the chain fails at once.
-    The chain has 70 % of the error of `z` (all of it without reserves), each of its tests the whole of that; the
+    The chain has 80 % of the error of `z` (all of it without reserves), each of its tests the whole of that; the
     reserves share the rest, the first twice as much as the second. So the chance of accepting any network over the
     tolerance is at most the error of `z`, whatever the number of tests.
 

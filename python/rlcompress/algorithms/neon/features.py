@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rlcompress.algorithms.neon.choosing import prospects
 from rlcompress.algorithms.neon.menu import ARMS, MENU
 from rlcompress.algorithms.neon.rules import LADDER, greedy
 from rlcompress.algorithms.neon.view import MOVES, View
@@ -32,7 +33,7 @@ def features(view: View) -> FloatArray:
     fixed ladder has the move and whether the greedy rule would take it.
     """
     chance = view.chance()
-    prospect = chance**2 * view.seen.gains
+    prospect = prospects(view.seen, chance)
     at = int(np.argmax(prospect)) if len(prospect) and prospect.max() > 0 else -1
     best = _best(view, chance, at)
     rows = np.zeros((MOVES + 1, FEATURES))

@@ -134,7 +134,9 @@ class Episode:
         _, gains = self._allowed()
         wishes = Wishes(self.max_drop, self.z, self.moves, self.target_gain, self.keep_depth, self.keep_inputs)
         sound = ~one.table.constant[:-1] | bool(one.table.constant[-1])
-        seen = Seen(one.choosing_drop[chosen], one.choosing_power[chosen], gains[chosen], sound[chosen])
+        seen = Seen(
+            one.choosing_drop[chosen], one.choosing_power[chosen], gains[chosen], sound[chosen], one.table.move[chosen]
+        )
         return View(self._facts(), wishes, made, one.table.move[chosen], seen)
 
     def _facts(self) -> Facts:

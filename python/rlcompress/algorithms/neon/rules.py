@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rlcompress.algorithms.neon.choosing import prospects
 from rlcompress.algorithms.neon.menu import MENU, Move
 from rlcompress.algorithms.neon.view import View
 from rlcompress.problem import Float64Array
@@ -28,7 +29,7 @@ def greedy(view: View, prospect: Float64Array | None = None) -> int | None:
     free = view.open
     if not free.any():
         return None
-    prospect = view.chance() ** 2 * view.seen.gains if prospect is None else prospect
+    prospect = prospects(view.seen, view.chance()) if prospect is None else prospect
     if not view.made or not len(prospect) or prospect.max() <= 0:
         return ladder(view)
     at = int(np.argmax(prospect))

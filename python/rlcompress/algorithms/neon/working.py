@@ -74,13 +74,15 @@ def view_of(facts: Facts, settings: Settings, state: State) -> View:
     limit = np.inf if settings.target is None else float(np.log(state.teacher_cost / settings.target))
     wishes = Wishes(settings.max_drop, settings.z, settings.moves, limit, settings.keep_depth, settings.keep_inputs)
     gains = np.log(state.teacher_cost / np.array([one.cost for one in state.tried], np.float64))
+    move_of = np.array([one.move for one in state.tried], np.int64)
     seen = Seen(
         np.array([one.drop for one in state.tried], np.float64),
         np.array([one.power for one in state.tried], np.float64),
         np.minimum(gains, limit),
         np.array([one.sound for one in state.tried], bool),
+        move_of,
     )
-    return View(facts, wishes, state.moves, np.array([one.move for one in state.tried], np.int64), seen)
+    return View(facts, wishes, state.moves, move_of, seen)
 
 
 def first_state(scene: Scene, settings: Settings) -> State:
