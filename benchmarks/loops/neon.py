@@ -200,13 +200,12 @@ def main() -> None:
     if given.what == "record":
         return record_all(given.data, given.cache, given.tables, given.networks, given.rows)
     tables = [load_table(path) for path in sorted(given.tables.glob("*.npz"))]
-    picks = agents(tables, given.tables, given.folds, Learning(updates=given.updates))
-    found = {
-        "folds": given.folds,
-        "moves": given.moves,
-        "updates": given.updates,
-        **judge_all(tables, picks, given.moves),
-    }
+    names = [name_of(file) for file in data_set_files(given.data)]
+    found_agents = agents(tables, names, given.tables, given.folds, Learning(updates=given.updates))
+    picks: dict[str, Picker] = {name: AgentPicker(agent) for name, agent in found_agents.items()}
+    learned = sorted(len(agent.metadata["learned_from"]) for agent in found_agents.values())
+    made_of = {"folds": given.folds, "moves": given.moves, "updates": given.updates, "learned_from": learned[0]}
+    found = {**made_of, **judge_all(tables, picks, given.moves)}
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "neon.json").write_text(json.dumps(neon_table.small(found), indent=None) + "\n")
     (given.out / "neon.md").write_text(neon_table.markdown(found))
