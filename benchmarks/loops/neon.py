@@ -27,7 +27,7 @@ import torch
 
 from rlcompress.algorithms.neon.learning import Learner, Learning
 from rlcompress.algorithms.neon.menu import MENU
-from rlcompress.algorithms.neon.picking import Picker
+from rlcompress.algorithms.neon.picking import AgentPicker, Picker
 from rlcompress.algorithms.neon.recording import Table, load_table, record, save_table
 from rlcompress.algorithms.neon.replay import Deal, Episode, own_deal, play, random_deal
 from rlcompress.algorithms.neon.rules import at_random, greedy, ladder
@@ -36,7 +36,7 @@ from rlcompress.artifact import load
 from rlcompress.corpus.build import CorpusSettings, plan_of
 from rlcompress.corpus.cache import BaseNetworkCache
 from rlcompress.corpus.families import family, folds
-from rlcompress.corpus.folder import data_set, data_set_files
+from rlcompress.corpus.folder import data_set, data_set_files, name_of
 from rlcompress.network import Network
 from rlcompress.problem import Problem
 
