@@ -13,6 +13,7 @@ from rlcompress.algorithms.neon.config import COSTS
 from rlcompress.algorithms.neon.features import FEATURES, features
 from rlcompress.algorithms.neon.recording import KEEPS, Table
 from rlcompress.algorithms.neon.replay import Deal, Episode, random_deal
+from rlcompress.algorithms.neon.rules import LADDER
 from rlcompress.algorithms.neon.view import MOVES
 from rlcompress.contract import Contract
 from rlcompress.engine.parallel import single_threaded
@@ -35,7 +36,7 @@ class Learning:
         width: of the agent's two hidden layers.
         learning_rate: of Adam, falling to a tenth.
         entropy: weight of the policy's entropy, falling to a tenth.
-        move_price: what a training costs, in logarithm of the ratio.
+        move_price: what a training of usual length costs, in logarithm of the ratio.
         over_price: what a true drop over the tolerance costs, per unit of score.
         seed: of everything.
 
@@ -48,7 +49,7 @@ class Learning:
     width: int = 64
     learning_rate: float = 3e-3
     entropy: float = 0.03
-    move_price: float = 0.05
+    move_price: float = 0.08
     over_price: float = 50.0
     seed: int = 0
 
@@ -91,13 +92,21 @@ def draw_episode(deals: Sequence[Deal], rng: np.random.Generator) -> Episode:
 
 
 def reward_of(episode: Episode, made: tuple[int, ...], settings: Learning) -> float:
-    """Logarithm of the certified ratio, less the price of trainings and of a drop that is truly over."""
+    """Logarithm of the certified ratio, less the price of trainings, by length, and of a drop truly over."""
     best = episode.outcome(made)
-    found = episode.gain(best) - settings.move_price * len(made)
+    seconds = episode.deal.table.seconds[:-1]
+    usual = float(seconds[seconds > 0.02].mean())
+    found = episode.gain(best) - settings.move_price * sum(float(seconds[move]) for move in made) / usual
     if best is not None and episode.deal.true_rows >= 200:
         over = float(episode.deal.true_drop[best]) - episode.max_drop
         found -= settings.over_price * max(0.0, over)
     return found
+
+
+def ladder_reward(episode: Episode, settings: Learning) -> float:
+    """What the fixed ladder gets with all its moves: taken off, so that hard networks are no noise."""
+    free = episode.view(()).open
+    return reward_of(episode, tuple(move for move in LADDER if free[move])[: episode.moves], settings)
 
 
 class Learner:
@@ -118,7 +127,7 @@ class Learner:
         self.update = 0
 
     def learn(self, until: int, tell: Callable[[int, float, float], None]) -> None:
-        """Go on until so many updates; `tell` gets the update, the mean reward and the mean number of moves."""
+        """Go on until so many updates; `tell` gets the update, the mean reward over the ladder's and the mean number of moves."""
         while self.update < until:
             with single_threaded():
                 batch, rewards, moves = self._play()
@@ -150,7 +159,10 @@ class Learner:
                     if len(made[index]) < episodes[index].moves:
                         still.append(index)
             running = still
-        rewards = [reward_of(episode, moves, self.settings) for episode, moves in zip(episodes, made)]
+        rewards = [
+            reward_of(episode, moves, self.settings) - ladder_reward(episode, self.settings)
+            for episode, moves in zip(episodes, made)
+        ]
         return _batch(log, rewards), rewards, [len(moves) for moves in made]
 
     def _improve(self, batch: Batch, entropy: float) -> None:
