@@ -42,6 +42,7 @@ from rlcompress.problem import Problem
 
 TOLERANCES = (0.0, 0.005, 0.01, 0.02, 0.05)
 REDRAWS = 20
+MANY_TRUE_ROWS = 1500
 STEPS = 800
 
 
@@ -105,7 +106,6 @@ def row_of(episode: Episode, best: int | None, made: Sequence[int], redraws: Seq
     right, teacher = table.right[-1 if best is None else best, unseen], table.right[-1, unseen]
     classes = table.y[unseen]
     recalls = [[float(one[classes == label].mean()) for label in np.unique(classes)] for one in (teacher, right)]
-    over = [_over(replace(episode, deal=one), pick) for one in redraws]
     difference = right.astype(float) - teacher.astype(float)
     return {
         "table": table.name,
@@ -120,18 +120,16 @@ def row_of(episode: Episode, best: int | None, made: Sequence[int], redraws: Seq
         "moves": len(made),
         "made": [MENU[move].name for move in made],
         "seconds": float(table.seconds[-1] + sum(table.seconds[move] for move in made)),
-        "over": [entry for entry in over if entry is not None],
+        "again": [_again(replace(episode, deal=one), pick) for one in redraws],
     }
 
 
-def _over(episode: Episode, pick: Picker) -> list[float] | None:
-    """Ratio and true drop less tolerance, in points, under one deal."""
-    if episode.deal.true_rows < 1500:
-        return None
+def _again(episode: Episode, pick: Picker) -> list[float]:
+    """Logarithm of the ratio, and true drop less tolerance in points (NaN with few rows to tell), under one deal."""
     best, _ = play(episode, pick)
-    if best is None:
-        return [1.0, -100 * episode.max_drop]
-    return [float(np.exp(episode.gain(best))), 100 * (float(episode.deal.true_drop[best]) - episode.max_drop)]
+    drop = 0.0 if best is None else float(episode.deal.true_drop[best])
+    known = episode.deal.true_rows >= MANY_TRUE_ROWS
+    return [episode.gain(best), 100 * (drop - episode.max_drop) if known else float("nan")]
 
 
 def methods(picks: dict[str, Picker]) -> dict[str, Callable[[Table, int], Picker]]:

@@ -127,7 +127,7 @@ class Learner:
         self.update = 0
 
     def learn(self, until: int, tell: Callable[[int, float, float], None]) -> None:
-        """Go on until so many updates; `tell` gets the update, the mean reward over the ladder's and the mean number of moves."""
+        """Go on until so many updates; `tell` gets the update, the mean reward over the ladder's, the mean moves."""
         while self.update < until:
             with single_threaded():
                 batch, rewards, moves = self._play()

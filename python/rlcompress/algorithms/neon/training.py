@@ -117,7 +117,7 @@ def tables_of(data_dir: Path, journal: Path, settings: AgentTraining, jobs: int,
                 emit(Note(text))
         done += len(part)
         emit(Progress(done / len(work), "tables"))
-    names = [f"{name_of(file)}-{index}" for file, index in work[:done]]
+    names = [f"{name_of(file)}-{index}" for file, index in work]
     tables = [load_table(folder / f"{name}.npz") for name in names if (folder / f"{name}.npz").exists()]
     if not tables:
         raise InvalidValueError(f"{data_dir}: at least one data set of classes or values expected that can be learned")
