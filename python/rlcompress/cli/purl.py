@@ -30,7 +30,7 @@ def purl_command() -> click.Command:
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
     source: list[click.Parameter] = [
         click.Option(["--model"], type=file, required=True, help=_MODEL_HELP),
-        click.Option(["--data"], required=True, help=".npz, CSV or TSV file, folder of images, or a known name."),
+        click.Option(["--data"], required=True, help="Table or .npz file, folder of images, or a known name."),
         click.Option(["--target-column"], help="Target column of a table.  [default: target, label, class, y, last]"),
         click.Option(["--validation"], type=float, default=0.25, help="Share of rows held out.  [default: 0.25]"),
         click.Option(

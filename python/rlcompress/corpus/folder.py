@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -113,8 +112,3 @@ def name_of(path: Path) -> str:
     """File name without the endings of tables."""
     ending = next((end for end in sorted(TABLES, key=len, reverse=True) if path.name.lower().endswith(end)), "")
     return path.name[: len(path.name) - len(ending)]
-
-
-def names_of(sets: Sequence[DataSet]) -> list[str]:
-    """Names in order."""
-    return [entry.name for entry in sets]

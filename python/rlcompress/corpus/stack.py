@@ -25,7 +25,7 @@ class _Level:
     Args:
         weight: (members, in, out), so that its gradient needs no transposing; zero beyond a member's own widths.
         bias: (members, 1, out), zero there too.
-        gain, shift: (members, in) of batch norm, or None where no member has one.
+        gain, shift: (members, in) of batch norm; of no use where no member has one.
         mean, variance: (members, in) running statistics.
         normed, dropped: (members, 1, 1) bool: whether batch norm or dropout stands before it.
         masks: of weight, bias and shift, 1 inside of a member's own widths.

@@ -10,8 +10,6 @@ import pytest
 
 from rlcompress.tasks.dataset import DatasetTask
 
-pytest.importorskip("torch")
-
 
 @pytest.fixture(scope="session")
 def rings() -> DatasetTask:

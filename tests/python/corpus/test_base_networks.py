@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 import rlcompress as rlc
 from rlcompress.contract import Argmax, Raw
@@ -12,6 +11,8 @@ from rlcompress.corpus.architectures import Architecture
 from rlcompress.corpus.base_networks import TrainingLimits, input_scaling, train_base, train_bases
 from rlcompress.corpus.stack import Stack
 from rlcompress.errors import InvalidValueError
+
+torch = pytest.importorskip("torch")
 
 MIXED = Architecture((40, 30), ("relu", "tanh"), ("none", "batch_norm"))
 

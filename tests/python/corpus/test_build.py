@@ -14,6 +14,8 @@ from rlcompress.corpus.build import CorpusSettings, capped
 from rlcompress.corpus.folder import DataSet
 from rlcompress.errors import InvalidValueError
 
+pytest.importorskip("torch")
+
 SMALL = CorpusSettings(networks=2, rows=200, layers=(1, 2), widths=(4, 8), step=2, limits=TrainingLimits(epochs=2))
 
 

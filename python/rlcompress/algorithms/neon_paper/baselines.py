@@ -76,13 +76,12 @@ def from_scratch(network: Network, task: DatasetTask, seed: int) -> Network:
         UnsupportedError: hidden activations that base networks do not have.
     """
     layers = network.dense_float().dense_layers()[:-1]
-    known = {word: word for word in HIDDEN_ACTIVATIONS}
-    strange = [layer.activation for layer in layers if layer.activation not in known]
+    strange = [layer.activation for layer in layers if layer.activation not in HIDDEN_ACTIVATIONS]
     if strange:
-        raise UnsupportedError(f"from scratch: one of {', '.join(known)} expected, found {strange[0]}")
+        raise UnsupportedError(f"from scratch: one of {', '.join(HIDDEN_ACTIVATIONS)} expected, found {strange[0]}")
     hidden = tuple(layer.out_features for layer in layers)
     nothing: Before = "none"
-    architecture = Architecture(hidden, tuple(known[layer.activation] for layer in layers), (nothing,) * len(hidden))
+    architecture = Architecture(hidden, tuple(layer.activation for layer in layers), (nothing,) * len(hidden))
     return train_base(task, architecture, seed=seed)
 
 
