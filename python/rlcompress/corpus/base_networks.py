@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEARNING_RATE = 1e-3
 CLIP = 8.0
 _HELD_SHARE = 0.15
+_FLAT = 2.0**-22  # of the mean: what float32 values vary by when they are the same
 _BATCHES = (16, 128)
 _STACKED_WEIGHTS = 60_000
 """Networks with more weights than this gain nothing from being trained side by side."""
@@ -118,7 +119,7 @@ def train_bases(
 def input_scaling(x: FloatArray) -> Normalisation:
     """z-scores of (rows, inputs) values, clipped at 8; a constant column is only shifted."""
     mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
-    flat = std <= 1e-6 * np.abs(mean) + 1e-12
+    flat = std <= _FLAT * np.abs(mean) + 1e-12
     return Normalisation(mean.astype(np.float32), np.where(flat, 1.0, std).astype(np.float32), CLIP)
 
 

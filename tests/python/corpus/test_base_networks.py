@@ -124,3 +124,10 @@ def test_seeds_fit_the_networks(rings) -> None:
         train_bases(rings, [MIXED], seeds=[])
     with pytest.raises(InvalidValueError, match="seeds"):
         train_base(rings, MIXED, seed=-1)
+
+
+def test_columns_far_from_zero_are_scaled_while_float32_tells_their_values_apart() -> None:
+    spread = np.array([[-1], [1]] * 50) * [1e-3, 2, 0, 1e-9]
+    centre = np.array([5, 1e6, 1e6, 0])
+    scaling = input_scaling((centre + spread).astype(np.float32))
+    np.testing.assert_allclose(scaling.scale, [1e-3, 2, 1, 1e-9], rtol=1e-3)
