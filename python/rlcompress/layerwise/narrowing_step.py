@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Literal
 
@@ -89,8 +89,7 @@ def narrow(network: Network, layer: int, keep: float, task: DatasetTask, rules: 
         made = made.with_layers([*others, rescaled(output, *units_of(task.training_rows.y))])
     settings = rules.relearning
     if rules.mode == "l1":
-        epochs = min(settings.epochs, _L1_EPOCHS)
-        settings = Relearning(epochs, settings.patience, settings.batch_size, settings.learning_rate)
+        settings = replace(settings, epochs=min(settings.epochs, _L1_EPOCHS))
     first, last = (0, len(layers) - 1) if rules.whole else (layer, layer + 1)
     return relearn(made, first, last, task.training_rows, settings, seed)
 

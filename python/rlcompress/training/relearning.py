@@ -28,15 +28,17 @@ class Relearning:
         patience: epochs without a better minibatch, after which training stops, >= 1.
         batch_size: rows per step, >= 1.
         learning_rate: > 0.
+        updates: minibatches, at most; 0 for no limit.
     """
 
     epochs: int = 100
     patience: int = 10
     batch_size: int = 32
     learning_rate: float = 1e-3
+    updates: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("patience", 1), ("batch_size", 1)):
+        for name, least in (("epochs", 0), ("patience", 1), ("batch_size", 1), ("updates", 0)):
             if getattr(self, name) < least:
                 raise InvalidValueError(f"{name}: a value >= {least} expected, found {getattr(self, name)}")
         if not self.learning_rate > 0:
@@ -121,6 +123,7 @@ def _train(trained: Any, after: Any, x: Any, y: Any, settings: Relearning, seed:
     best, best_epoch = float("inf"), 0
     kept = [parameter.detach().clone() for parameter in parameters]
     size = min(settings.batch_size, len(x))
+    updates = 0
     for epoch in range(settings.epochs):
         order = torch.from_numpy(rng.permutation(len(x)))
         for start in range(0, len(x) - size + 1, size):
@@ -133,7 +136,10 @@ def _train(trained: Any, after: Any, x: Any, y: Any, settings: Relearning, seed:
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-        if epoch - best_epoch >= settings.patience:
+            updates += 1
+            if updates == settings.updates:
+                break
+        if epoch - best_epoch >= settings.patience or updates == settings.updates > 0:
             break
     with torch.no_grad():
         for parameter, value_kept in zip(parameters, kept):

@@ -61,7 +61,16 @@ def test_the_best_minibatch_is_kept() -> None:
     assert float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(y))) < 3
 
 
-@pytest.mark.parametrize("settings", [{"epochs": -1}, {"patience": 0}, {"batch_size": 0}, {"learning_rate": 0}])
+def test_updates_are_limited() -> None:
+    before, y = network(), (X[:, 0] > 0).astype(np.int64)
+    few, whole = (relearn(before, 0, 2, Pair(X, y), Relearning(2, 10, 100, 1e-2, updates), 0) for updates in (3, 0))
+    assert few == relearn(before, 0, 2, Pair(X, y), Relearning(100, 10, 100, 1e-2, 3), 0)
+    assert few != whole == relearn(before, 0, 2, Pair(X, y), Relearning(2, 10, 100, 1e-2, 12), 0)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": -1}, {"updates": -1}, {"patience": 0}, {"batch_size": 0}, {"learning_rate": 0}]
+)
 def test_settings_out_of_range(settings: dict) -> None:
     with pytest.raises(InvalidValueError, match=next(iter(settings))):
         Relearning(**settings)

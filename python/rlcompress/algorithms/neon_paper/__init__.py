@@ -40,7 +40,8 @@ class PaperNEON(PaperSettings):
     Deviates:
         Actor and critic are small perceptrons over means and spreads of the published statistics (see
         `narrowing_state.observe`), where the authors have ten million parameters each over padded maps.
-        Returns are divided by the largest reward of a step. Training after a step is shorter by default.
+        Returns are divided by the largest reward of a step. Training after a step ends after `updates`
+        minibatches by default.
         Batch norm comes folded into the weights, so there is none to replace.
         Where no agent is given, one is trained on this very network; `train_agent` trains one over many networks.
         In the mode "l1" neurons are removed, where the authors mask their weights and keep their biases.

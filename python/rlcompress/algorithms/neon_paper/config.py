@@ -25,9 +25,10 @@ class PaperSettings:
     agent: Union[str, None] = field(default=None, metadata=_help("file of a trained agent; none trains one here"))
     episodes: int = field(default=12, metadata=_help("of training on this network, where no agent is given"))
     greedy: bool = field(default=False, metadata=_help("take the likeliest action (paper: draw one) in the end"))
-    epochs: int = field(default=8, metadata=_help("of training after a step, at most (paper: 100)"))
+    epochs: int = field(default=100, metadata=_help("of training after a step, at most"))
+    updates: int = field(default=250, metadata=_help("minibatches after a step, at most; 0: no limit (paper)"))
     patience: int = field(default=10, metadata=_help("epochs without a better minibatch that end it"))
-    batch_size: int = field(default=128, metadata=_help("rows per minibatch (paper: 32)"))
+    batch_size: int = field(default=64, metadata=_help("rows per minibatch (paper: 32)"))
     encoder: int = field(default=64, metadata=_help("width of actor and critic (paper: 10 million parameters each)"))
     agent_rate: float = field(default=1e-3, metadata=_help("learning rate of actor and critic"))
     discount: float = field(default=0.99, metadata=_help("of rewards, in (0, 1]"))
@@ -45,7 +46,7 @@ class PaperSettings:
     @property
     def rules(self) -> NarrowingRules:
         """Of the steps."""
-        relearning = Relearning(self.epochs, self.patience, self.batch_size)
+        relearning = Relearning(self.epochs, self.patience, self.batch_size, updates=self.updates)
         return NarrowingRules(self.passes, self.tolerance, self.mode, self.whole, relearning)
 
     def warm_up(self, networks: int = 1) -> int:
