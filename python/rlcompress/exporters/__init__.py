@@ -39,7 +39,8 @@ def export(
         source: a network, or the path of an `.rlc` file.
         format: a name in `FORMATS`: "c" is a self-contained pair of C99 files, "cpp" a C++17 header of
             templates for the lowest latency, "wasm" a WebAssembly module and the JavaScript that loads it.
-        out: an existing folder for the files, or the path of one of them (`out/lander.h`), whose stem is then the name.
+        out: a folder for the files, made where it is missing, or the path of one of them (`out/lander.h`), whose stem
+            is then the name.
         name: prefix of everything in the files, a C identifier; without one it comes from `out` or the source's file.
         layout: a name in `LAYOUTS`.
 
@@ -48,7 +49,7 @@ def export(
 
     Raises:
         InvalidValueError: an unknown format or layout, or a name that is no C identifier.
-        MissingFileError: the folder does not exist.
+        MissingFileError: no such `.rlc` file, or no folder for a file named so.
         MissingToolError: the compiler that a format needs is not installed.
         FormatError: not a valid `.rlc` file.
     """
@@ -62,14 +63,16 @@ def export(
     if folder.suffix and not folder.is_dir():
         name = folder.stem if name is None else name
         folder = folder.parent
-    if not folder.is_dir():
-        raise MissingFileError(f"no such folder: {fspath(folder)!r}; create it first")
+        if not folder.is_dir():
+            raise MissingFileError(f"no such folder: {fspath(folder)!r}; create it first")
     if name is None:
         name = "policy" if isinstance(source, Network) else name_from(Path(source))
     image = artifact.encode(source, golden=0) if isinstance(source, Network) else artifact.read_image(source)
+    checked_name(name)
+    folder.mkdir(parents=True, exist_ok=True)
     module, _, function = FORMATS[format].partition(":")
     written = getattr(importlib.import_module(module), function)(
-        artifact.decode(image), ExportOptions(folder, checked_name(name), layout)
+        artifact.decode(image), ExportOptions(folder, name, layout)
     )
     assert isinstance(written, Exported)
     return written
