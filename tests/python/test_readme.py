@@ -116,10 +116,10 @@ def test_keywords_exist() -> None:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_command_exists(words: list[str]) -> None:
-    command = command_of(words[0])
+    command = main if words[0].startswith("-") else command_of(words[0])
     assert command is not None, f"rlcompress {words[0]}: no such verb"
     known = {text for parameter in command.params for text in (*parameter.opts, *parameter.secondary_opts)}
-    unknown = {word for word in words[1:] if word.startswith("-")} - known - {"--help"}
+    unknown = {word for word in words if word.startswith("-")} - known - {"--help"}
     assert not unknown, f"rlcompress {words[0]} has no {unknown}"
 
 
