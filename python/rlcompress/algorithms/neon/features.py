@@ -22,8 +22,9 @@ _LARGER, _SMALLER = (
      for move in MENU]
     for side in (-1, 1)
 )  # fmt: skip
-_STOP, _RULE, OWN = len(ARMS) + 14, len(ARMS) + 15, len(ARMS) + 16
+_STOP, RULE, OWN = len(ARMS) + 14, len(ARMS) + 15, len(ARMS) + 16
 FEATURES = OWN + 24
+"""Columns of a row; `RULE` is the one that says what the greedy rule would take."""
 
 
 def features(view: View) -> FloatArray:
@@ -53,7 +54,7 @@ def features(view: View) -> FloatArray:
     own[:, arm + 13] = _PLACE
     rule = greedy(view, prospect)
     if rule is not None:
-        own[rule, _RULE] = 1
+        own[rule, RULE] = 1
     rows[MOVES, _STOP] = 1
     rows[:, OWN:] = _whole(view, best)
     return np.nan_to_num(rows, posinf=3.0, neginf=-3.0).clip(-4, 4).astype(np.float32)

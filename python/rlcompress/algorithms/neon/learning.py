@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.algorithms.neon.config import COSTS
-from rlcompress.algorithms.neon.features import FEATURES, features
+from rlcompress.algorithms.neon.features import FEATURES, RULE, features
 from rlcompress.algorithms.neon.recording import KEEPS, Table
 from rlcompress.algorithms.neon.replay import Deal, Episode, random_deal
 from rlcompress.algorithms.neon.rules import LADDER
@@ -27,7 +27,7 @@ _KEEP_SHARES = (0.55, 0.1, 0.1, 0.25)
 
 @dataclass(frozen=True)
 class Learning:
-    """How the agent learns.
+    """How the agent learns, from the greedy rule on.
 
     Args:
         updates: batches of episodes.
@@ -47,9 +47,9 @@ class Learning:
     episodes: int = 96
     deals: int = 12
     width: int = 64
-    learning_rate: float = 3e-3
-    entropy: float = 0.03
-    move_price: float = 0.08
+    learning_rate: float = 1.5e-3
+    entropy: float = 0.01
+    move_price: float = 0.03
     over_price: float = 50.0
     seed: int = 0
 
@@ -119,8 +119,7 @@ class Learner:
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             self.policy, self.critic = _scorer(settings.width), _scorer(settings.width)
-        with torch.no_grad():
-            self.policy[-1].weight.mul_(0.1)
+        _start_greedy(self.policy)
         self.optimiser = torch.optim.Adam(
             [*self.policy.parameters(), *self.critic.parameters()], lr=settings.learning_rate
         )
@@ -201,6 +200,19 @@ class Learner:
 def _scorer(width: int) -> Any:
     nn = require("torch.nn")
     return nn.Sequential(nn.Linear(FEATURES, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
+
+
+def _start_greedy(policy: Any) -> None:
+    """Let the policy begin as the greedy rule, which it then improves: one path of units carries the rule's column."""
+    torch = require("torch")
+    with torch.no_grad():
+        policy[-1].weight.mul_(0.1)
+        policy[-1].bias.zero_()
+        for layer, column in ((policy[0], RULE), (policy[2], 0)):
+            layer.weight[0] = 0.0
+            layer.weight[0, column] = 1.5
+            layer.bias[0] = 0.0
+        policy[-1].weight[0, 0] = 3.5
 
 
 def _log_chances(policy: Any, sights: Any, allowed: Any) -> Any:
