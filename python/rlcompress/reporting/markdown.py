@@ -6,14 +6,15 @@ from collections.abc import Iterable
 
 from rlcompress.engine.result import Result
 from rlcompress.reporting.rows import (
-    COLUMNS,
-    NUMERIC_COLUMNS,
-    SCREENED_COLUMNS,
+    TEXT_COLUMNS,
+    columns,
     headlines,
     number,
     screened,
+    screened_columns,
     screened_row,
     sections,
+    words_of,
 )
 
 
@@ -29,14 +30,14 @@ def report_markdown(result: Result, plot: str | None = None) -> str:
         f"- **{_safe(head)}:** {_safe(rest)}" for head, rest in (line.split(":", 1) for line in headlines(result))
     ]
     if plot is not None:
-        lines += ["", f"![return against bytes]({plot})"]
+        lines += ["", f"![{words_of(result)[0]} against bytes]({plot})"]
     for section in sections(result):
-        lines += ["", f"## {section.title[:1].upper()}{section.title[1:]}", "", *_table(COLUMNS, section.rows)]
+        lines += ["", f"## {section.title[:1].upper()}{section.title[1:]}", "", *_table(columns(result), section.rows)]
         if section.hidden:
             lines += ["", f"{section.hidden:,} more in report.json."]
     groups = screened(result)
     if groups:
-        lines += ["", "## Screened only", "", *_table(SCREENED_COLUMNS, map(screened_row, groups))]
+        lines += ["", "## Screened only", "", *_table(screened_columns(result), map(screened_row, groups))]
     lines += ["", "## Time", "", *_table(("phase", "seconds"), [(k, number(v)) for k, v in result.seconds.items()])]
     if result.notes:
         lines += ["", "## Notes", "", *(f"- {_safe(note)}" for note in result.notes)]
@@ -45,11 +46,10 @@ def report_markdown(result: Result, plot: str | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    columns = tuple(columns)
-    numeric = NUMERIC_COLUMNS | {*SCREENED_COLUMNS[1:], "seconds"}
-    rule = ["---:" if column in numeric else "---" for column in columns]
-    return [_line(columns), _line(rule), *(_line(map(_safe, row)) for row in rows)]
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    headings = tuple(headings)
+    rule = ["---" if heading in TEXT_COLUMNS else "---:" for heading in headings]
+    return [_line(headings), _line(rule), *(_line(map(_safe, row)) for row in rows)]
 
 
 def _line(cells: Iterable[str]) -> str:

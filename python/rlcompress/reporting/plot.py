@@ -8,7 +8,7 @@ from typing import Any
 
 from rlcompress.engine.result import Candidate, Result
 from rlcompress.optional import require
-from rlcompress.reporting.rows import same
+from rlcompress.reporting.rows import same, words_of
 
 _STYLES: tuple[tuple[str, str, str], ...] = (
     ("screened or rejected", "#b0b0b0", "."),
@@ -40,7 +40,7 @@ def report_png(result: Result) -> bytes:
         axes.axhline(bar[0], color="#c03030", linewidth=1, linestyle="--", label=bar[1])
     axes.set_xscale("log")
     axes.set_xlabel("stored bytes of weights, biases and scales")
-    axes.set_ylabel("return, mean with 95 % interval")
+    axes.set_ylabel(f"{words_of(result)[0]}, mean with 95 % interval")
     axes.set_title(f"{result.algorithm} on {result.task}, seed {result.seed}")
     axes.grid(True, which="both", linewidth=0.3)
     if axes.get_legend_handles_labels()[1]:

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 from rlcompress.engine.result import Candidate, Result
 
-COLUMNS = (
-    "name",
-    "method",
-    "parameters",
-    "bytes",
-    "MACs",
-    "µs",
-    "return",
-    "95 % interval",
-    "episodes",
-    "split",
-    "agreement",
-    "verdict",
-)
-NUMERIC_COLUMNS = frozenset(("parameters", "bytes", "MACs", "µs", "return", "95 % interval", "episodes", "agreement"))
-SCREENED_COLUMNS = ("method", "candidates", "bytes", "best return", "its bytes")
+TEXT_COLUMNS = frozenset(("name", "method", "split", "verdict", "phase", "what", "version"))
 BEST_MARK, DISTILLED_MARK = "▶", "▷"
 LEGEND = f"{BEST_MARK} smallest accepted   {DISTILLED_MARK} smallest accepted without reward"
 _REJECTED_SHOWN = 8
@@ -32,7 +17,7 @@ _NONE = "-"
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of the main table under one heading; cells are in the order of `COLUMNS`.
+    """Rows of the main table under one heading; cells are in the order of `columns`.
 
     Args:
         title: of the rows.
@@ -65,6 +50,25 @@ class ScreenedGroup:
     best_bytes: int
 
 
+def words_of(result: Result) -> tuple[str, str]:
+    """What a score is and what it is a mean over: returns and episodes, or scores and rows of data."""
+    task = result.settings.get("task")
+    by_rows = isinstance(task, Mapping) and task.get("kind") == "dataset"
+    return ("score", "rows") if by_rows else ("return", "episodes")
+
+
+def columns(result: Result) -> tuple[str, ...]:
+    """Headings of the main table."""
+    score, units = words_of(result)
+    sizes = ("name", "method", "parameters", "bytes", "MACs", "µs")
+    return (*sizes, score, "95 % interval", units, "split", "agreement", "verdict")
+
+
+def screened_columns(result: Result) -> tuple[str, ...]:
+    """Headings of the table of what was screened only."""
+    return ("method", "candidates", "bytes", f"best {words_of(result)[0]}", "its bytes")
+
+
 def number(value: float, digits: int = 1) -> str:
     """`value` with thousands separators, or `-` when it is not finite."""
     return f"{value:,.{digits}f}" if isfinite(value) else _NONE
@@ -90,7 +94,7 @@ def verdict(candidate: Candidate) -> str:
 
 
 def row(candidate: Candidate, mark: str = "") -> tuple[str, ...]:
-    """One candidate as cells in the order of `COLUMNS`."""
+    """One candidate as cells in the order of `columns`."""
     latency = candidate.torch_latency_us if candidate.role == "teacher" else candidate.latency_us
     return (
         f"{mark}{candidate.name}",
@@ -137,7 +141,7 @@ def screened(result: Result) -> tuple[ScreenedGroup, ...]:
 
 
 def screened_row(group: ScreenedGroup) -> tuple[str, ...]:
-    """A group as cells in the order of `SCREENED_COLUMNS`."""
+    """A group as cells in the order of `screened_columns`."""
     sizes = f"{group.smallest:,}..{group.largest:,}"
     return group.method, f"{group.count:,}", sizes, score_text(group.best), f"{group.best_bytes:,}"
 
@@ -176,11 +180,10 @@ def _headline(result: Result, candidate: Candidate | None, otherwise: str = "") 
         return otherwise or "none accepted"
     ratio = compression_ratio(result, candidate)
     share = f"{number(ratio, 0 if ratio >= 100 else 1)}x smaller than the teacher's {result.teacher.weights_bytes:,}"
-    by_rows = result.algorithm in ("neon", "purl")
-    score = f"{'score' if by_rows else 'return'} {score_text(candidate.mean)} {interval_text(candidate)}"
-    things = "rows" if by_rows else "episodes"
+    score, things = words_of(result)
     units = f"{candidate.values.size:,} {candidate.judged_on} {things}"
-    return f"{candidate.name}, {candidate.weights_bytes:,} bytes ({share}), {score} over {units}"
+    found = f"{score} {score_text(candidate.mean)} {interval_text(candidate)}"
+    return f"{candidate.name}, {candidate.weights_bytes:,} bytes ({share}), {found} over {units}"
 
 
 def _mark(candidate: Candidate, result: Result) -> str:

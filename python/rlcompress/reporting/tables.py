@@ -13,14 +13,14 @@ from rich.text import Text
 
 from rlcompress.engine.result import Result
 from rlcompress.reporting.rows import (
-    COLUMNS,
     LEGEND,
-    NUMERIC_COLUMNS,
-    SCREENED_COLUMNS,
+    TEXT_COLUMNS,
     ScreenedGroup,
+    columns,
     headlines,
     number,
     screened,
+    screened_columns,
     screened_row,
     sections,
 )
@@ -49,7 +49,7 @@ def report_text(result: Result, width: int = TEXT_WIDTH) -> str:
     parts.append(Text(""))
     groups = screened(result)
     if groups:
-        parts.extend((Text("screened only"), _screened_table(groups)))
+        parts.extend((Text("screened only"), _screened_table(result, groups)))
     parts.append(Text(f"time: {seconds_text(result)}"))
     parts.extend(Text(f"note: {note}") for note in result.notes)
     return _render(parts, width)
@@ -65,9 +65,9 @@ def seconds_text(result: Result) -> str:
 
 def _main_table(result: Result) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in COLUMNS:
+    for column in columns(result):
         wraps = column in ("name", "verdict")
-        justify: Justify = "right" if column in NUMERIC_COLUMNS else "left"
+        justify: Justify = "left" if column in TEXT_COLUMNS else "right"
         table.add_column(column, justify=justify, no_wrap=not wraps, overflow="fold")
     for section in sections(result):
         table.add_row(Text(section.title.upper()))
@@ -77,10 +77,10 @@ def _main_table(result: Result) -> Table:
     return table
 
 
-def _screened_table(groups: Sequence[ScreenedGroup]) -> Table:
+def _screened_table(result: Result, groups: Sequence[ScreenedGroup]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in SCREENED_COLUMNS:
-        table.add_column(column, justify="left" if column == "method" else "right")
+    for column in screened_columns(result):
+        table.add_column(column, justify="left" if column in TEXT_COLUMNS else "right")
     for group in groups:
         table.add_row(*map(Text, screened_row(group)))
     return table

@@ -16,7 +16,7 @@ from rlcompress.reporting import report_text, write_reports
 from rlcompress.reporting.json_report import plain, report_json, report_object
 from rlcompress.reporting.markdown import report_markdown
 from rlcompress.reporting.plot import acceptance_bar
-from rlcompress.reporting.rows import COLUMNS, sections
+from rlcompress.reporting.rows import columns, sections
 
 
 def test_two_headlines_tell_distilled_from_polished(result: Result) -> None:
@@ -36,7 +36,15 @@ def test_a_distilled_result_is_not_called_polished(result: Result) -> None:
 
 def test_text_table_holds_every_judged_candidate(result: Result) -> None:
     text = report_text(result)
-    for cell in (*COLUMNS, "55.50 (torch)", "0.25", "0.875", "one-shot 90 %", "PoPS as published", "smallest accepted"):
+    for cell in (
+        *columns(result),
+        "55.50 (torch)",
+        "0.25",
+        "0.875",
+        "one-shot 90 %",
+        "PoPS as published",
+        "smallest accepted",
+    ):
         assert all(word in text for word in cell.split()), cell
     assert "rejected 7" in text
     assert "rejected 8" not in text
@@ -53,6 +61,15 @@ def test_text_keeps_brackets_and_fits_its_width(result: Result) -> None:
     assert max(map(len, table)) <= 170
 
 
+def test_rows_of_data_have_scores_and_no_returns(result: Result) -> None:
+    on_rows = replace(result, settings={"task": {"kind": "dataset"}})
+    for text in (report_text(on_rows), report_markdown(on_rows, "report.png")):
+        assert "best score" in text
+        assert "over 3 final rows" in text
+        assert "return" not in text.replace("PoPS", "")
+        assert "episodes" not in text
+
+
 def test_nothing_accepted_is_said(rejected_result: Result) -> None:
     text = report_text(rejected_result)
     assert text.count("none accepted") == 2
@@ -65,7 +82,7 @@ def test_sections_start_with_teacher_and_result(result: Result) -> None:
     found = sections(result)
     assert [section.title for section in found[:2]] == ["teacher", "result"]
     assert [row[0] for row in found[1].rows] == ["▶ 8-4 int4", "▷ 8-2-4 [relu]"]
-    assert all(len(row) == len(COLUMNS) for section in found for row in section.rows)
+    assert all(len(row) == len(columns(result)) for section in found for row in section.rows)
 
 
 def test_markdown_escapes_what_comes_from_outside(result: Result) -> None:
@@ -73,8 +90,8 @@ def test_markdown_escapes_what_comes_from_outside(result: Result) -> None:
     assert page.splitlines()[0] == "# pops on a\\|b # \\<img>, seed 7"
     assert "- \\*x\\*" in page
     assert "![return against bytes](report.png)" in page
-    columns = {line.count(" | ") for line in page.splitlines() if line.startswith("| ") and "8-4 int4" in line}
-    assert columns == {len(COLUMNS) - 1}
+    found = {line.count(" | ") for line in page.splitlines() if line.startswith("| ") and "8-4 int4" in line}
+    assert found == {len(columns(result)) - 1}
 
 
 def test_json_has_every_candidate_and_no_nan(result: Result) -> None:
