@@ -65,6 +65,7 @@ def record(result: Result, name: str, paper: bool, seconds: float) -> dict[str, 
     """What is kept of a run."""
     polished = [c for c in result.candidates if c.accepted and c.uses_reward]
     scratch = next((c for c in result.candidates if c.method == "from scratch"), None)
+    failed = [c for c in result.candidates if c.role == "candidate" and not c.accepted and c.judged_on == "final"]
     return {
         "policy": name,
         "algorithm": result.algorithm,
@@ -76,21 +77,26 @@ def record(result: Result, name: str, paper: bool, seconds: float) -> dict[str, 
         "distilled": line(result.best_without_reward, "parameters"),
         "polished": line(min(polished, key=lambda c: c.weights_bytes, default=None), "bytes"),
         "from_scratch": line(scratch, "parameters"),
+        "not_accepted": line(failed[-1] if failed else None, "parameters"),
         "notes": list(result.notes),
         "machine": {"processor": platform.machine(), "system": platform.system(), "python": platform.python_version()},
         "versions": dict(result.versions),
     }
 
 
-def cell(entry: dict[str, Any] | None, unit: str) -> str:
+def cell(entry: dict[str, Any], unit: str) -> str:
     """One cell of the table."""
-    if entry is None:
-        return "none accepted"
     low, high = entry["interval"]
     size = entry["parameters"] if unit == "parameters" else entry["bytes"]
     agreement = "" if entry["agreement"] is None else f", agreement {entry['agreement']:.2f}"
     shape = entry["name"].replace(" float32", "")
     return f"**{size}** {unit} ({shape}): {entry['return']:.1f} [{low:.1f}, {high:.1f}]{agreement}"
+
+
+def missed(entry: dict[str, Any]) -> str:
+    """What a run ended with that the acceptance test refused."""
+    found = entry.get("not_accepted")
+    return f"not accepted: {cell(found, 'parameters')}, {found['bytes']} bytes" if found else "none accepted"
 
 
 def row(entry: dict[str, Any]) -> str:
@@ -101,8 +107,8 @@ def row(entry: dict[str, Any]) -> str:
         entry["policy"],
         ("paper" if entry["paper"] else "default") + f", seed {entry['seed']}",
         f"{teacher['parameters']} parameters: {teacher['return']:.1f} [{low:.1f}, {high:.1f}], n={teacher['episodes']}",
-        cell(entry["distilled"], "parameters"),
-        cell(entry["polished"], "bytes"),
+        cell(entry["distilled"], "parameters") if entry["distilled"] else missed(entry),
+        cell(entry["polished"], "bytes") if entry["polished"] else "none accepted",
         cell(entry["from_scratch"], "parameters") if entry["from_scratch"] else "-",
         f"{entry['seconds']:.0f}",
     ]
