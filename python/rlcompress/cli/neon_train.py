@@ -50,5 +50,6 @@ def command(**values: Any) -> None:
     with watching() as watch:
         agent = train_agent(values["data_dir"], journal, settings, jobs=values["jobs"], emit=watch)
     out.parent.mkdir(parents=True, exist_ok=True)
-    agent.save(out)
+    options = " ".join(f"--{name} {values[name]}" for name in ("networks", "updates", "rows", "steps", "seed"))
+    agent.with_metadata(command=f"rlcompress neon-train --data-dir FOLDER {options}").save(out)
     click.echo(f"wrote {out}: {agent.parameter_count:,} parameters from {len(agent.metadata['data'])} networks")
