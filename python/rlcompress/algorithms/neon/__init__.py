@@ -32,6 +32,10 @@ class NEON(Settings):
     fixed beforehand, on rows that no choice has seen), `final`. What is not proven within the tolerance is not
     returned: then the network stays as it is, with the reason.
 
+    Rows: the task's training rows teach the students, `screen` chooses among them, `search` and `accept` together test,
+    `final` is for the reported figure. Give rows that the network was not trained on; a task with a large `validation`
+    share proves more. Costs in microseconds are measured, so such a run repeats only roughly.
+
     Deviates from the paper in actions, state, reward and learner: one agent for all tolerances and targets, inherited
     weights instead of fresh ones, and acceptance by a paired bound.
     """
