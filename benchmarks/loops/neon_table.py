@@ -81,6 +81,7 @@ def markdown(found: dict[str, Any]) -> str:
         "",
     ]
     lines += _table(COLUMNS, _method_rows(found["methods"]))
+    lines += ["", *_against(found["methods"])]
     lines += ["", "## The agent at other tolerances", ""]
     cells = []
     for tolerance, entries in found["tolerances"].items():
@@ -93,6 +94,20 @@ def markdown(found: dict[str, Any]) -> str:
     machine = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
     lines += ["", f"{machine}; " + ", ".join(f"{name} {value}" for name, value in versions().items())]
     return "\n".join(lines) + "\n"
+
+
+def _against(methods: dict[str, Any]) -> list[str]:
+    """How the agent does against each rule on the same deals, networks as units."""
+    lines = []
+    for name in ("ladder", "greedy"):
+        pairs = zip(methods["agent"], methods[name])
+        differences = [np.mean([a[0] - b[0] for a, b in zip(one["again"], other["again"])]) for one, other in pairs]
+        error = np.std(differences, ddof=1) / len(differences) ** 0.5
+        mean = np.mean(differences)
+        word = "a tie" if abs(mean) < 2 * error else ("the agent wins" if mean > 0 else "the agent loses")
+        text = f"logarithm of the ratio {mean:+.3f} ± {error:.3f} (standard error)"
+        lines.append(f"- The agent less the {name} rule at equal trainings, redrawn: {text}: {word}.")
+    return lines
 
 
 def _method_rows(methods: dict[str, Any]) -> list[list[str]]:
