@@ -153,6 +153,12 @@ def small(found: dict[str, Any]) -> dict[str, Any]:
         logs = float(np.mean([entry[0] for entry in again])) if again else None
         return {**kept, "again": {"deals": len(again), "log_ratio": logs, "told": len(over), "over": sum(over)}}
 
-    parts = {key: {name: [one(row) for row in rows] for name, rows in found[key].items()}
-             for key in ("methods", "tolerances")}  # fmt: skip
+    brief = ("table", "ratio", "change", "balanced_change", "moves", "seconds")
+    parts = {
+        key: {
+            name: [{k: v for k, v in one(row).items() if name.startswith("agent") or k in brief} for row in rows]
+            for name, rows in found[key].items()
+        }
+        for key in ("methods", "tolerances")
+    }
     return {**found, **parts, "versions": versions()}
