@@ -12,6 +12,15 @@
 #define RLCOMPRESS_HARDWARE_FMA 0
 #endif
 
+// Vectors of floats on a Cortex-M (MVE) flush subnormal numbers to zero.
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#if defined(__clang__)
+#error "compile this file without floating-point vectors: -mcpu=cortex-m55+nomve.fp"
+#else
+#pragma GCC optimize("no-tree-vectorize,no-tree-slp-vectorize")
+#endif
+#endif
+
 namespace rlcompress {
 namespace {
 
