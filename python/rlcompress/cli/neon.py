@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from rlcompress.cli.data_source import ACTIVATIONS, compressed
 from rlcompress.cli.outcome import deliver, watching
-from rlcompress.cli.purl import ACTIVATIONS, load_network
 from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.engine.registry import algorithm_type
@@ -39,26 +39,9 @@ def neon_command(name: str = "neon") -> click.Command:
 
 
 def _run(name: str, **values: Any) -> None:
-    from rlcompress.engine.run import compress
-    from rlcompress.tasks.dataset import DatasetTask
-
     cls = algorithm_type(name)
     algorithm: Any = chosen(cls, cls(), values)
     folder: Path = values["out"] or Path(f"runs/{name}")
-    task = DatasetTask.from_file(
-        values["data"], target=values["target_column"], validation=values["validation"], seed=values["seed"]
-    )
-    teacher = load_network(values["model"], values["activation"], task)
     with watching() as watch:
-        result = compress(
-            teacher,
-            task,
-            algorithm,
-            seed=values["seed"],
-            run_dir=folder,
-            on_event=watch,
-            jobs=values["jobs"],
-            max_seconds=values["max_seconds"],
-            max_steps=values["max_steps"],
-        )
+        result, _ = compressed(algorithm, values, folder, watch)
     click.get_current_context().exit(deliver(result, folder, values["as_json"], watch.ending))

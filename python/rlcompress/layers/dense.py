@@ -9,10 +9,11 @@ import numpy as np
 
 from rlcompress.arrays import BoolArray, FloatArray, frozen, same_array
 from rlcompress.layers.activation import Activation, check_activation
+from rlcompress.layers.weight_matrix import WeightMatrix
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
+class Dense(WeightMatrix):
     """`y = activation(weight @ x + bias)`.
 
     Args:
@@ -53,29 +54,6 @@ class Dense:
             and same_array(self.bias, other.bias)
             and same_array(self.mask, other.mask)
         )
-
-    @property
-    def in_features(self) -> int:
-        return int(self.weight.shape[1])
-
-    @property
-    def out_features(self) -> int:
-        return int(self.weight.shape[0])
-
-    @property
-    def kept_weights(self) -> int:
-        """Weights that the mask keeps."""
-        return int(self.weight.size if self.mask is None else np.count_nonzero(self.mask))
-
-    @property
-    def parameter_count(self) -> int:
-        """Kept weights and biases."""
-        return self.kept_weights + self.out_features
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
-        return self.kept_weights
 
     def with_mask(self, mask: BoolArray | None) -> Dense:
         """The same layer under another mask."""

@@ -13,6 +13,7 @@ from rlcompress.errors import InvalidValueError
 from rlcompress.layers.activation import Activation, check_activation
 from rlcompress.layers.dense import Dense
 from rlcompress.layers.quantized_dense import frozen_exponents
+from rlcompress.layers.weight_matrix import WeightMatrix
 
 INPUT_LIMIT = 65_536
 LARGEST_PRODUCT = 255 * 127
@@ -20,7 +21,7 @@ WEIGHT_LIMIT = 127
 
 
 @dataclass(frozen=True, eq=False)
-class IntegerDense:
+class IntegerDense(WeightMatrix):
     """`y = activation(row_scale * (weight @ q + bias))` of `q = clip(round(x * input_scale) + input_zero, 0, 255)`.
 
     Args:
@@ -83,29 +84,6 @@ class IntegerDense:
         return all(getattr(self, name) == getattr(other, name) for name in numbers) and all(
             same_array(getattr(self, name), getattr(other, name)) for name in arrays
         )
-
-    @property
-    def in_features(self) -> int:
-        return int(self.weight.shape[1])
-
-    @property
-    def out_features(self) -> int:
-        return int(self.weight.shape[0])
-
-    @property
-    def kept_weights(self) -> int:
-        """Weights that the mask keeps."""
-        return int(self.weight.size if self.mask is None else np.count_nonzero(self.mask))
-
-    @property
-    def parameter_count(self) -> int:
-        """Kept weights and biases."""
-        return self.kept_weights + self.out_features
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
-        return self.kept_weights
 
     def steps(self, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """`x` (..., in_features) in steps of the inputs' grid, neither rounded nor clipped."""

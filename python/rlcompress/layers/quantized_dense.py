@@ -11,13 +11,14 @@ from rlcompress.arrays import BoolArray, FloatArray, Int8Array, frozen, same_arr
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers.activation import Activation, check_activation
 from rlcompress.layers.dense import Dense
+from rlcompress.layers.weight_matrix import WeightMatrix
 
 INTEGER_LIMIT = {8: 127, 4: 7}
 EXPONENT_LIMIT = 120
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedDense:
+class QuantizedDense(WeightMatrix):
     """`y = activation(row * (weight @ (x * 2^column_exponent) + integer bias))`, or with a float32 bias `row * (...) +
     bias`.
 
@@ -87,29 +88,6 @@ class QuantizedDense:
         return (self.bits, self.activation, self.alpha) == (other.bits, other.activation, other.alpha) and all(
             same_array(getattr(self, name), getattr(other, name)) for name in arrays
         )
-
-    @property
-    def in_features(self) -> int:
-        return int(self.weight.shape[1])
-
-    @property
-    def out_features(self) -> int:
-        return int(self.weight.shape[0])
-
-    @property
-    def kept_weights(self) -> int:
-        """Weights that the mask keeps."""
-        return int(self.weight.size if self.mask is None else np.count_nonzero(self.mask))
-
-    @property
-    def parameter_count(self) -> int:
-        """Kept weights and biases."""
-        return self.kept_weights + self.out_features
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
-        return self.kept_weights
 
     def row_factor(self) -> FloatArray:
         """(out_features,) float32: the row scale in whichever form it is stored."""
