@@ -81,3 +81,11 @@ def test_exploring_depends_on_its_seed_alone(environment: Environment) -> None:
 
     assert returns(0.5, 1) == returns(0.5, 1) != returns(0.5, 2)
     assert returns(0.0, 1) == returns(0.0, 2)
+
+
+def test_an_environment_is_spared_the_check_of_actions_but_no_other_sees_it() -> None:
+    bare, limit = episodes._without_transparent_wrappers(Environment("CartPole-v1").make())
+    assert limit == 500
+    assert bare.action_space.contains("anything")
+    assert bare.action_space == Environment("CartPole-v1").make().action_space
+    assert not Environment("CartPole-v1").make().unwrapped.action_space.contains(2)

@@ -25,6 +25,7 @@ Several candidates are tested, and the winner must hold on fresh episodes.
 
 
 _SECOND_BLOCK = 1_000_000
+_FIRST_LOOK = 25
 _PILOT = 100
 """Episodes, far from all others, whose spread says how many a test needs."""
 
@@ -141,17 +142,25 @@ def corrected(values: Float64Array, teacher: Float64Array, known: Float64Array) 
 def screen(
     problem: Problem, settings: Settings, state: State, networks: Sequence[Network], count: int
 ) -> tuple[State, list[Float64Array]]:
-    """Returns on the next `count` screen units; corrected where the acceptance test will be a paired one."""
+    """Returns on the next `count` screen units; corrected where the acceptance test will be a paired one.
+
+    Unpaired, a network that earns the same in each of the first units is not asked for more: those tell nothing new.
+    """
     if not networks:
         return state, []
-    paired = is_paired(state.teacher_values, settings.keep_return)
-    judged = [*networks, problem.teacher] if paired else networks
-    scores = [score.values for score in problem.task.score_many(judged, "screen", state.screened_to, count)]
-    moved = replace(state, screened_to=state.screened_to + count)
-    if not paired:
-        return moved, scores
-    teacher = scores.pop()
-    return moved, [corrected(values, teacher, state.teacher_values) for values in scores]
+    start, task = state.screened_to, problem.task
+    moved = replace(state, screened_to=start + count)
+    if is_paired(state.teacher_values, settings.keep_return):
+        judged = task.score_many([*networks, problem.teacher], "screen", start, count)
+        *scores, teacher = (score.values for score in judged)
+        return moved, [corrected(values, teacher, state.teacher_values) for values in scores]
+    first = min(count, max(_FIRST_LOOK, count // 4))
+    looks = [score.values for score in task.score_many(networks, "screen", start, first)]
+    uneven = [index for index, values in enumerate(looks) if values.std() > 0 and count > first]
+    rest = task.score_many([networks[index] for index in uneven], "screen", start + first, count - first)
+    for index, score in zip(uneven, rest):
+        looks[index] = np.concatenate([looks[index], score.values])
+    return moved, looks
 
 
 def try_candidate(

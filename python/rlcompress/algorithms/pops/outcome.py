@@ -48,7 +48,7 @@ def quantise_teacher(problem: Problem, settings: Settings, state: State, emit: E
 def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
     """The next piece of a baseline: one-shot pruning, then the same search from zero weights without a teacher.
 
-    The search ends early when a whole block of it is at the bar.
+    The search ends early when every generation of a block is at the bar in the mean.
     """
     best = accepted(state)
     if not settings.baselines or not best:
@@ -66,7 +66,7 @@ def baseline_step(problem: Problem, settings: Settings, state: State, emit: Emit
         return replace(state, phase="final")
     journal, centre = scratch_generations(problem, settings, state, smallest, _SCRATCH_BLOCK)
     emit(Progress(len(journal) / settings.generations, "baselines"))
-    there = bool((journal[-_SCRATCH_BLOCK:] >= bar(state.teacher_values, settings.keep_return)).all())
+    there = bool((journal[-_SCRATCH_BLOCK:].mean(1) >= bar(state.teacher_values, settings.keep_return)).all())
     if len(journal) < settings.generations and not there:
         return replace(state, scratch=journal)
     values = problem.task.score(centre, "final", 0, count).values

@@ -133,7 +133,7 @@ def _check(problem: Problem, settings: Settings, state: State, emit: Emit) -> St
     assert search is not None
     centre = _centre(problem, settings, state)
     state, look = _look(problem, settings, state, centre)
-    over = len(search.journal) >= settings.generations // (_TRIM_SHARE if search.stage == "trim" else 1)
+    over = len(search.journal) >= _generations(settings, search)
     if search.stage == "float":
         return _after_float(problem, settings, state, centre, look, over)
     if look.good:
@@ -165,7 +165,7 @@ class _Look:
 def _look(problem: Problem, settings: Settings, state: State, network: Network) -> tuple[State, _Look]:
     moved, (values,) = screen(problem, settings, state, [network], _SCREEN)
     wanted = bar(state.teacher_values, settings.keep_return)
-    mean, error = float(values.mean()), float(values.std()) / _SCREEN**0.5
+    mean, error = float(values.mean()), float(values.std()) / values.size**0.5
     assert state.polishing is not None
     hopeless = _hopeless(settings, state.polishing, mean + 3 * error, wanted)
     return moved, _Look(mean - error >= wanted, mean + 2 * error >= wanted, hopeless)
@@ -218,13 +218,18 @@ def _centre(problem: Problem, settings: Settings, state: State) -> Network:
 
 def _hopeless(settings: Settings, search: Polishing, reached: float, wanted: float) -> bool:
     """Whether twice the present speed would still miss the bar, from a hopeful view of what is reached."""
-    done = len(search.journal)
-    if done < 2 * _CHECK_EVERY:
+    done, most = len(search.journal), _generations(settings, search)
+    if done < min(2 * _CHECK_EVERY, most // 2):
         return False
     better = np.sort(search.journal, axis=1)[:, search.journal.shape[1] // 2 :].mean(1)
     half = done // 2
     speed = max(float(better[half:].mean() - better[:half].mean()), 0.0) / half
-    return reached + 2 * speed * (settings.generations - done) < wanted
+    return reached + 2 * speed * (most - done) < wanted
+
+
+def _generations(settings: Settings, search: Polishing) -> int:
+    """Most generations of a search; the one that only has to make up for a dropped input gets a part of them."""
+    return max(1, settings.generations // (_TRIM_SHARE if search.stage == "trim" else 1))
 
 
 def _stage(state: State, stage: str, start: Network, settings: Settings) -> State:
