@@ -10,7 +10,7 @@ import click
 
 from rlcompress.cli.data_source import ACTIVATIONS, MODEL_HELP, compressed
 from rlcompress.cli.exits import FAILED, INTERRUPTED, OK
-from rlcompress.cli.outcome import deliver, watching
+from rlcompress.cli.outcome import Watch, deliver, watching
 from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.engine.registry import algorithm_type
@@ -42,19 +42,21 @@ def _run(**values: Any) -> None:
     folder: Path = values["out"] or Path("runs/purl")
     with watching() as watch:
         result, task = compressed(algorithm, values, folder, watch)
-    if values["finetune_epochs"]:
-        click.echo(_tuned(result, task, values["finetune_epochs"], values["seed"], folder), err=True)
+        if values["finetune_epochs"] and watch.ending != "interrupted":
+            click.echo(_tuned(result, task, values["finetune_epochs"], values["seed"], folder, watch), err=True)
     status = deliver(result, folder, values["as_json"], watch.ending)
     if status == OK and not getattr(result, "findings").best.meets:  # noqa: B009  # a Result of this algorithm has it
         status = FAILED
     click.get_current_context().exit(INTERRUPTED if watch.ending == "interrupted" else status)
 
 
-def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path) -> str:
+def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: Watch) -> str:
     """Train the plan's network with masks held and keep it as `policy-tuned.rlc`."""
-    from rlcompress.algorithms.purl.tuning import tuned_network
+    from rlcompress.algorithms.purl.tuning import told_as_a_run, tuned_network
 
-    network = tuned_network(result.best, result.teacher.network, task, epochs, seed)
+    checkpoint = folder / f"finetune-{epochs}-epochs.ckpt"
+    with told_as_a_run(task.name, watch) as told:
+        network = tuned_network(result.best, result.teacher.network, task, epochs, seed, checkpoint, told)
     path = folder / "policy-tuned.rlc"
     network.save(path)
     before, after = (task.score(one, "final", 0, task.count("final")).mean for one in (result.best, network))

@@ -187,6 +187,26 @@ def test_fine_tuning_keeps_the_zeros() -> None:
         assert not part.weight.detach().numpy()[~mask].any()
 
 
+def test_fine_tuning_killed_after_any_epoch_goes_on_where_it_was(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"data": labelled(), "finetune_epochs": 3, **QUICK, "target_sparsity": 0.85}
+    alone = rlc.prune(module(), **arguments)
+    epochs = 0
+
+    def kill(event: Any) -> None:
+        nonlocal epochs
+        if type(event).__name__ == "Progress" and not event.phase:
+            epochs += 1
+            raise KilledError
+
+    for _ in range(3):
+        with pytest.raises(KilledError):
+            rlc.prune(module(), run_dir=tmp_path, on_event=kill, **arguments)
+    result = rlc.prune(module(), run_dir=tmp_path, on_event=kill, **arguments)
+    assert epochs == 3
+    for wanted, found in zip(alone.model.parameters(), result.model.parameters()):
+        assert torch.equal(wanted, found)
+
+
 def test_more_workers_give_the_same_plan() -> None:
     pytest.importorskip("joblib")
     one, two = (rlc.prune(module(), data=labelled(), jobs=jobs, **QUICK) for jobs in (1, 2))

@@ -16,6 +16,7 @@ import numpy as np
 from rlcompress.algorithms.purl import PuRL
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
 from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask
+from rlcompress.algorithms.purl.tuning import told_as_a_run
 from rlcompress.arrays import BoolArray
 from rlcompress.engine.config import to_config
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
@@ -30,6 +31,7 @@ from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.prunable import Prunable, prunable
 from rlcompress.layerwise.rows import example_of
 from rlcompress.optional import require
+from rlcompress.training.finetuning import FineTuning
 
 if TYPE_CHECKING:
     import torch
@@ -155,7 +157,9 @@ def prune(
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), _identity(target, data))
     result = _result(target, problem, outcome)
     if finetune_epochs:
-        result = _tuned(result, judge, metric, rows, data, finetune_epochs, seed)
+        place = None if run_dir is None else Path(run_dir) / f"finetune-{finetune_epochs}-epochs.ckpt"
+        tuning = FineTuning(epochs=finetune_epochs, seed=seed)
+        result = _tuned(result, judge, metric, rows, data, tuning, place, _to_all(_listeners(on_event)))
     if run_dir is not None:
         _write(result, Path(run_dir))
     return result
@@ -178,7 +182,7 @@ def _driven(
 ) -> Outcome[Findings]:
     # The driver reads the name of the task alone; the process knows what else the problem holds.
     whole = cast(Any, problem)
-    listeners: list[Emit] = [] if on_event is None else [on_event] if callable(on_event) else list(on_event)
+    listeners = _listeners(on_event)
     if run_dir is None:
         return drive(process, whole, _to_all(listeners), None, budget)
     folder = Path(run_dir)
@@ -191,6 +195,10 @@ def _driven(
         text = json.dumps({**record, "versions": versions(), "identity": digest}, indent=2, sort_keys=True)
         write_durably(path, text.encode())
         return drive(process, whole, _to_all([log, *listeners]), Place(folder, digest), budget)
+
+
+def _listeners(on_event: Emit | Sequence[Emit] | None) -> list[Emit]:
+    return [] if on_event is None else [on_event] if callable(on_event) else list(on_event)
 
 
 def _to_all(listeners: Sequence[Emit]) -> Emit:
@@ -226,14 +234,22 @@ def _result(target: Prunable, problem: ModelProblem, outcome: Outcome[Findings])
 
 
 def _tuned(
-    result: PruningResult, judge: Judge, metric: Any, rows: Any, data: Any, epochs: int, seed: int
+    result: PruningResult,
+    judge: Judge,
+    metric: Any,
+    rows: Any,
+    data: Any,
+    settings: FineTuning,
+    checkpoint: Path | None,
+    emit: Emit,
 ) -> PruningResult:
-    from rlcompress.training.finetuning import FineTuning
     from rlcompress.training.sparse_finetune import fine_tune
 
-    settings = FineTuning(epochs=epochs, seed=seed)
     dense = judge.prunable.apply(judge.prunable.plan(judge.dense))
-    model = fine_tune(result.model, result.plan, rows, settings, teacher=dense)
+    with told_as_a_run(result.name, emit) as told:
+        model = fine_tune(
+            result.model, result.plan, rows, settings, teacher=dense, on_epoch=told, checkpoint=checkpoint
+        )
     after = float("nan")
     if data is not None:
         tuned = prunable(model, example_of(data))

@@ -1,18 +1,45 @@
-"""Fine-tuning of a pruned `Network` with its masks held."""
+"""Fine-tuning with masks held, after the search: of a pruned `Network`, and told as events."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rlcompress.algorithms.purl.judging import network_inputs
+from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.network import Network
 from rlcompress.tasks.dataset import DatasetTask
+from rlcompress.training.finetuning import FineTuning, Report
 
 
-def tuned_network(network: Network, teacher: Network, task: DatasetTask, epochs: int, seed: int = 0) -> Network:
+@contextmanager
+def told_as_a_run(name: str, emit: Emit) -> Iterator[Report]:
+    """A training told as a run of its own; gives what to call after each epoch."""
+    began = time.monotonic()
+    emit(RunStarted("fine-tuning", name, resumed=False))
+    ending = "interrupted"
+    try:
+        yield lambda epoch: emit(Progress(epoch.done / epoch.of))
+        ending = "done"
+    finally:
+        emit(RunFinished(ending, time.monotonic() - began))
+
+
+def tuned_network(
+    network: Network,
+    teacher: Network,
+    task: DatasetTask,
+    epochs: int,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    on_epoch: Report | None = None,
+) -> Network:
     """The pruned network after training on the task's training rows; what is zero stays zero.
 
     Args:
@@ -21,11 +48,12 @@ def tuned_network(network: Network, teacher: Network, task: DatasetTask, epochs:
         task: its rows outside of all splits train.
         epochs: >= 0.
         seed: of the order of rows.
+        checkpoint: file that keeps the training; the same call goes on after its last whole epoch.
+        on_epoch: called after each epoch.
 
     Raises:
         InvalidValueError: layers of another kind, or a loss that is not finite.
     """
-    from rlcompress.training.finetuning import FineTuning
     from rlcompress.training.sparse_finetune import fine_tune
 
     layers = network.dense_layers()
@@ -34,7 +62,10 @@ def tuned_network(network: Network, teacher: Network, task: DatasetTask, epochs:
     masks = {f"{place}.weight": np.array(layer.mask) for place, layer in zip(places, layers) if layer.mask is not None}
     x, y = task.training_rows
     rows = (np.array(network_inputs(network, x)), np.array(y if task.metric == "accuracy" else y.reshape(len(y), -1)))
-    trained = fine_tune(module, masks, rows, FineTuning(epochs=epochs, seed=seed), teacher=to_torch(teacher))
+    settings = FineTuning(epochs=epochs, seed=seed)
+    trained = fine_tune(
+        module, masks, rows, settings, teacher=to_torch(teacher), on_epoch=on_epoch, checkpoint=checkpoint
+    )
     tuned = from_torch(trained, network.contract)
     held = [layer.with_mask(old.mask) for layer, old in zip(tuned.dense_layers(), layers)]
     return network.with_layers(held).with_metadata(tuned_epochs=epochs)
