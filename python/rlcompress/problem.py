@@ -85,6 +85,10 @@ class Task(Protocol):
         """Whether optimising the score itself on the `search` split is allowed (the environment may be stepped)."""
         ...
 
+    def count(self, split: Split) -> int | None:
+        """Units that a split holds; None where they have no end, such as episodes."""
+        ...
+
     def check(self, network: Network) -> None:
         """Refuse a network whose inputs or outputs do not fit the task.
 

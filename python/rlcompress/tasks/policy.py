@@ -86,6 +86,9 @@ class PolicyTask:
         contract: Contract = getattr(self, "_contract")  # noqa: B009  # set in __post_init__, not a field
         return contract
 
+    def count(self, split: Split) -> None:
+        """Episodes have no end."""
+
     def check(self, network: Network) -> None:
         """Refuse a network that does not fit the environment.
 

@@ -31,6 +31,9 @@ class ToyTask:
     def searchable(self) -> bool:
         return True
 
+    def count(self, split: Split) -> int | None:
+        return None
+
     def check(self, network: Network) -> None:
         if network.input_size != 3:
             raise InvalidValueError(f"toy takes 3 inputs, the network has {network.input_size}")

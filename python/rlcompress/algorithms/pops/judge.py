@@ -58,7 +58,7 @@ def pilot(problem: Problem) -> Float64Array:
         InvalidValueError: the teacher does not fit the task.
     """
     task = problem.task
-    if getattr(task, "count", None) is not None:
+    if task.count("accept") is not None:
         raise UnsupportedError(
             f"task {task.name}: PoPS compresses policies, judged on episodes without end; for rows of data use NEON "
             "or PuRL"

@@ -18,7 +18,7 @@ from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.prunable import Prunable, prunable
 from rlcompress.layerwise.thresholds import alpha_counts
 from rlcompress.network import Network
-from rlcompress.problem import Problem
+from rlcompress.problem import Problem, Split, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,10 +141,10 @@ def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:
     return Judge(model, evaluator(model, task=task, episodes=units_of(task, "search", 32)))
 
 
-def units_of(task: Any, split: str, otherwise: int) -> int:
+def units_of(task: Task, split: Split, otherwise: int) -> int:
     """Units to judge on: all that the split holds, or a number for tasks without end."""
-    count = getattr(task, "count", None)
-    return otherwise if count is None else int(count(split))
+    count = task.count(split)
+    return otherwise if count is None else count
 
 
 def network_inputs(network: Network, x: Any) -> Any:
