@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from rlcompress.cli.outcome import deliver, watching
-from rlcompress.cli.run_options import run_options
+from rlcompress.cli.run_options import run_of, run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.cli.teacher_source import default_folder, load_teacher, source_options, trained_teacher
 from rlcompress.engine.registry import algorithm_type
@@ -43,7 +43,6 @@ def algorithm_command(name: str) -> click.Command:
 
 
 def _compress(cls: Any, values: dict[str, Any], on_event: Any) -> tuple[Result, Path]:
-    from rlcompress.engine.run import compress
     from rlcompress.tasks.policy import PolicyTask
 
     base = cls.paper() if values.get("paper") else cls()
@@ -65,15 +64,5 @@ def _compress(cls: Any, values: dict[str, Any], on_event: Any) -> tuple[Result, 
         training["teacher training"] = spent
     if seconds is not None:
         seconds = max(1.0, seconds - (time.monotonic() - began))
-    result = compress(
-        teacher,
-        task,
-        algorithm,
-        seed=values["seed"],
-        run_dir=folder,
-        on_event=on_event,
-        jobs=values["jobs"],
-        max_seconds=seconds,
-        max_steps=values["max_steps"],
-    )
+    result = run_of(teacher, task, algorithm, values, folder, on_event, seconds)
     return replace(result, seconds={**training, **result.seconds}), folder

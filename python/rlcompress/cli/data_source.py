@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rlcompress.cli.run_options import run_of
 from rlcompress.errors import ImportFormatError
 from rlcompress.network import Network
 
@@ -25,25 +26,13 @@ def compressed(algorithm: Any, values: dict[str, Any], folder: Path, on_event: A
         folder: of the run.
         on_event: gets every event.
     """
-    from rlcompress.engine.run import compress
     from rlcompress.tasks.dataset import DatasetTask
 
     task = DatasetTask.from_file(
         values["data"], target=values["target_column"], validation=values["validation"], seed=values["seed"]
     )
     teacher = load_network(values["model"], values["activation"], task)
-    result = compress(
-        teacher,
-        task,
-        algorithm,
-        seed=values["seed"],
-        run_dir=folder,
-        on_event=on_event,
-        jobs=values["jobs"],
-        max_seconds=values["max_seconds"],
-        max_steps=values["max_steps"],
-    )
-    return result, task
+    return run_of(teacher, task, algorithm, values, folder, on_event, values["max_seconds"]), task
 
 
 def load_network(path: Path, activation: str, task: Any) -> Network:

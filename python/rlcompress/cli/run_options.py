@@ -1,10 +1,15 @@
-"""Options that every algorithm's verb has: folder, seed, workers, budgets."""
+"""Options that every algorithm's verb has (folder, seed, workers, budgets), and the run that they describe."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from rlcompress.engine.result import Result
+from rlcompress.network import Network
+from rlcompress.problem import Task
 
 
 def run_options(preset: bool, default: str) -> list[click.Option]:
@@ -26,3 +31,35 @@ def run_options(preset: bool, default: str) -> list[click.Option]:
     if preset:
         options.append(click.Option(["--paper"], is_flag=True, help="Start from the published algorithm's settings."))
     return options
+
+
+def run_of(
+    teacher: Network,
+    task: Task,
+    algorithm: Any,
+    values: dict[str, Any],
+    folder: Path,
+    on_event: Any,
+    max_seconds: float | None,
+) -> Result:
+    """The result of the run that the options describe.
+
+    Args:
+        teacher, task, algorithm, on_event: as for `compress`.
+        values: parameters of the command.
+        folder: of the run.
+        max_seconds: what is left of the option's time.
+    """
+    from rlcompress.engine.run import compress
+
+    return compress(
+        teacher,
+        task,
+        algorithm,
+        seed=values["seed"],
+        run_dir=folder,
+        on_event=on_event,
+        jobs=values["jobs"],
+        max_seconds=max_seconds,
+        max_steps=values["max_steps"],
+    )
