@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -152,6 +153,7 @@ def run(name: str, factor: int, seed: int, data: Any, args: argparse.Namespace) 
         "shifts": args.shifts,
         "cpu_seconds": time.process_time() - started,
         "torch": torch.__version__,
+        "machine": platform.machine(),
     }
     return record
 
@@ -177,7 +179,10 @@ def table(folder: Path) -> str:
         errors, whole = (interval([r[key] for r in runs]) for key in ("test_error", "dense_error"))
         anchor = ANCHORS.get((name, factor), "")
         lines.append(f"| {name} | {kept:.1f}x | {live:.1f}x | {len(runs)} | {errors} | {whole} | {anchor} |")
-    return "\n".join(lines) + "\n"
+    made = sorted({f"torch {r['torch']}, {r.get('machine', 'x86_64')}" for r in records})
+    command = "`python benchmarks/loops/purl_lenet.py --data FOLDER --out RESULTS`"
+    note = f"Made by {command} ({'; '.join(made)}); means with 95 % intervals over seeds."
+    return "\n".join([*lines, "", note]) + "\n"
 
 
 def main() -> None:
