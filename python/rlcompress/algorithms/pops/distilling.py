@@ -21,14 +21,21 @@ from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
 from rlcompress.shrink import keep_neurons
 from rlcompress.training.distil import Distillation, Student, distil, student_contract
-from rlcompress.training.labels import label, suited_losses
+from rlcompress.training.labels import Labels, label, suited_losses
 
 _SCREEN_FIRST = 40
 _SCREEN_MORE = 160
 _SCREEN_STEPS = 40_000
 _HOPEFUL = 24
 _LEARNING_RATE = 1e-2
+_FINER = 10
+"""By how much the last round of a wave learns more slowly: what many rounds have found settles."""
+
 _OVERSIZE = 1.7
+_FAR = (0.3, 0.6)
+_FAR_OBSERVATIONS = 10_000
+_ERRORS = 1
+_ERRORS_AFTER_FAILURE = 3
 _FOCUS_WAVES = 3
 _PER_SHAPE = 4
 _ATTEMPTS_PER_SHAPE = 4
@@ -39,12 +46,21 @@ def begin_wave(problem: Problem, state: State, students: tuple[Student, ...]) ->
     if not students:
         return replace(state, phase="polish", members=())
     contract = student_contract(problem.teacher)
+    known = _wider(problem, state.base) if state.ladder else state.base
     start = [_warm_start(state, student) for student in students]
     networks = distil(
-        students, [state.base] * len(students), contract, Distillation(steps=1, learning_rate=1e-9), problem.seed, start
+        students, [known] * len(students), contract, Distillation(steps=1, learning_rate=1e-9), problem.seed, start
     )
-    members = tuple(Member(student, network, state.base) for student, network in zip(students, networks))
+    members = tuple(Member(student, network, known) for student, network in zip(students, networks))
     return replace(state, phase="distil", members=members, round=0, wave=state.wave + 1)
+
+
+def _wider(problem: Problem, base: Labels) -> Labels:
+    """The teacher's observations with those far off its way, which larger students have room to learn."""
+    for index, explore in enumerate(_FAR):
+        met = problem.task.visit(problem.teacher, 700 + 100 * index, _FAR_OBSERVATIONS, problem.seed, explore)
+        base = base.joined(label(problem.teacher, met.observations))
+    return base
 
 
 def _warm_start(state: State, student: Student) -> Network | None:
@@ -74,7 +90,7 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
         state.members[0].network.contract,
         Distillation(
             steps=settings.train_steps * (2 if last else 1) * 2**state.ladder,
-            learning_rate=_LEARNING_RATE / 3**state.ladder,
+            learning_rate=_LEARNING_RATE / 3**state.ladder / (_FINER if last else 1),
         ),
         problem.seed * 1000 + state.round,
         [member.network for member in state.members],
@@ -93,8 +109,12 @@ def distil_round(problem: Problem, settings: Settings, state: State, emit: Emit)
     emit(Progress((state.round + 1) / settings.rounds, "distil"))
     if state.round + 1 == settings.rounds // 2:
         members = _better_half(members, [float(batch.scores.mean()) for batch in batches])
-    moved = replace(state, members=tuple(members), shelf=_best_of_each_shape(entries), round=state.round + 1)
-    return _screen(problem, settings, moved, emit) if last else _without_oversized(settings, moved)
+    newest = entries[len(state.shelf) :] if last else []
+    shelf = _best_of_each_shape(entries, newest)
+    moved = replace(state, members=tuple(members), shelf=shelf, round=state.round + 1)
+    if not last:
+        return _without_oversized(settings, moved)
+    return _screen(problem, settings, moved, emit, _largest_wanted(settings, moved))
 
 
 def _visit_score(scores: Float64Array, teacher: Float64Array, known: Float64Array) -> tuple[float, float]:
@@ -115,13 +135,27 @@ def _better_half(members: list[Member], means: list[float]) -> list[Member]:
 
 
 def _good_size(settings: Settings, state: State) -> int:
-    """Parameters of the smallest shape of which two students seem good enough, by their visits' lower bounds."""
+    """Parameters of the smallest shape of which two students seem good enough."""
     wanted = bar(state.teacher_values, settings.keep_return)
     names: dict[int, set[str]] = {}
     for entry in state.shelf:
-        if entry.visit_mean - entry.visit_error >= wanted:
+        if _promising(state, entry) >= wanted:
             names.setdefault(entry.parameters, set()).add(entry.student.name)
     return min((size for size, found in names.items() if len(found) > 1), default=10**9)
+
+
+def _largest_wanted(settings: Settings, state: State) -> float:
+    """Parameters beyond which a student is too large to matter."""
+    return _OVERSIZE * _good_size(settings, state)
+
+
+def _promising(state: State, entry: Shelved) -> float:
+    """What is known of a snapshot: its mean on the screen, before that a lower bound of the few visits.
+
+    Stricter where all small students failed the screen: their visits had promised too much.
+    """
+    errors = _ERRORS if state.ladder == 0 else _ERRORS_AFTER_FAILURE
+    return entry.mean if entry.screened.size else entry.visit_mean - errors * entry.visit_error
 
 
 def _settled(settings: Settings, state: State) -> bool:
@@ -129,13 +163,13 @@ def _settled(settings: Settings, state: State) -> bool:
     result smaller.
     """
     linear = [entry for entry in state.shelf if not entry.student.hidden]
-    best = max((entry.visit_mean - entry.visit_error for entry in linear), default=-np.inf)
+    best = max((_promising(state, entry) for entry in linear), default=-np.inf)
     return best >= state.teacher_values.mean() and _good_size(settings, state) == linear[0].parameters
 
 
 def _without_oversized(settings: Settings, state: State) -> State:
     """Stop training students that are much larger than ones that already seem good enough."""
-    limit = _OVERSIZE * _good_size(settings, state)
+    limit = _largest_wanted(settings, state)
     kept = tuple(member for member in state.members if member.network.parameter_count <= limit)
     return replace(state, members=kept or state.members)
 
@@ -144,24 +178,25 @@ def _key(entry: Shelved) -> tuple[Shape, str]:
     return entry.student.hidden, entry.student.activation
 
 
-def _best_of_each_shape(entries: list[Shelved]) -> tuple[Shelved, ...]:
-    """The best few snapshots of each shape, in order of size; screened ones stay."""
+def _best_of_each_shape(entries: list[Shelved], newest: list[Shelved]) -> tuple[Shelved, ...]:
+    """The best few snapshots of each shape, in order of size; screened ones and the newest stay."""
     kept: list[Shelved] = []
     for key in sorted({_key(entry) for entry in entries}, key=str):
         group = [entry for entry in entries if _key(entry) == key]
         screened = [entry for entry in group if entry.screened.size]
         fresh = sorted((entry for entry in group if not entry.screened.size), key=lambda entry: -entry.visit_mean)
-        kept.extend(screened + fresh[:_PER_SHAPE])
+        last = [entry for entry in fresh[_PER_SHAPE:] if any(entry is other for other in newest)]
+        kept.extend(screened + fresh[:_PER_SHAPE] + last)
     return tuple(sorted(kept, key=lambda entry: (entry.parameters, -entry.mean)))
 
 
-def _screen(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
+def _screen(problem: Problem, settings: Settings, state: State, emit: Emit, limit: float) -> State:
     """Score the shelf on fresh units.
 
-    All but the oversized a little, then the smallest of those that could pass more.
+    All of up to `limit` parameters a little, then the smallest of those that could pass more. Where none of them is
+    good enough, the limit was set by a promise that did not hold, and larger ones come next.
     """
     wanted = bar(state.teacher_values, settings.keep_return)
-    limit = _OVERSIZE * _good_size(settings, state)
     fresh = [entry for entry in state.shelf if not entry.screened.size and entry.parameters <= limit]
     moved, scored = _score_more(problem, settings, state, fresh, _SCREEN_FIRST)
     ordered = sorted(scored, key=lambda entry: (_optimistic(entry) < wanted, entry.parameters, -entry.mean))
@@ -170,8 +205,12 @@ def _screen(problem: Problem, settings: Settings, state: State, emit: Emit) -> S
     moved, again = _score_more(problem, settings, moved, hopeful, more)
     rest = [entry for entry in ordered if not any(entry is other for other in hopeful)]
     old = [entry for entry in state.shelf if entry.screened.size]
-    shelf = tuple(sorted(old + again + rest, key=lambda entry: (entry.parameters, -entry.mean)))
-    return _after_wave(problem, settings, replace(moved, shelf=shelf, members=()), emit)
+    left = [entry for entry in state.shelf if not entry.screened.size and entry.parameters > limit]
+    shelf = tuple(sorted(old + again + rest + left, key=lambda entry: (entry.parameters, -entry.mean)))
+    moved = replace(moved, shelf=shelf, members=())
+    if left and not any(entry.mean >= wanted for entry in old + again + rest):
+        return _screen(problem, settings, moved, emit, _largest_wanted(settings, moved))
+    return _after_wave(problem, settings, moved, emit)
 
 
 def _score_more(
@@ -190,7 +229,8 @@ def _optimistic(entry: Shelved) -> float:
 
 def _after_wave(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
     """Focus below the smallest good shape once; climb the next ladder when nothing is good; else confirm."""
-    good = [entry for entry in state.shelf if entry.mean >= bar(state.teacher_values, settings.keep_return)]
+    screened = [entry for entry in state.shelf if entry.screened.size]
+    good = [entry for entry in screened if entry.mean >= bar(state.teacher_values, settings.keep_return)]
     if not good:
         return climb(problem, settings, state, emit)
     smallest = min(entry.parameters for entry in good)
@@ -237,10 +277,13 @@ def confirm(problem: Problem, settings: Settings, state: State, emit: Emit) -> S
     if not state.confirmed:
         emit(PhaseStarted("confirm", "testing distilled students on held-out episodes, smallest first"))
     wanted = bar(state.teacher_values, settings.keep_return)
-    waiting = [entry for entry in state.shelf if entry.mean >= wanted and _attempts(state, entry) < _ATTEMPTS_PER_SHAPE]
+    screened = [entry for entry in state.shelf if entry.screened.size]
+    waiting = [entry for entry in screened if entry.mean >= wanted and _attempts(state, entry) < _ATTEMPTS_PER_SHAPE]
     waiting = [entry for entry in waiting if entry.student.name not in state.confirmed]
     if accepted(state, uses_reward=False):
         return replace(state, phase="trim")
+    if not waiting and len(screened) < len(state.shelf):
+        return _screen(problem, settings, state, emit, np.inf)
     if not waiting:
         return climb(problem, settings, state, emit)
     entry = min(waiting, key=lambda entry: (entry.parameters, -entry.mean))
