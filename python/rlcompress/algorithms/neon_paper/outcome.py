@@ -8,16 +8,14 @@ import numpy as np
 
 from rlcompress.algorithms.neon_paper.config import PaperSettings
 from rlcompress.algorithms.neon_paper.state import State
-from rlcompress.artifact import weights_bytes
 from rlcompress.engine.config import to_config
+from rlcompress.engine.measuring import measured
 from rlcompress.engine.result import Candidate, Result, Role
 from rlcompress.engine.versions import versions
-from rlcompress.latency import call_latency_us
 from rlcompress.layerwise.narrowing_step import score_unit
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
-from rlcompress.runtime import Runtime
-from rlcompress.statistics import bootstrap_interval, paired_interval
+from rlcompress.statistics import paired_interval
 
 _LEVEL = 0.90
 """Of the two-sided interval whose lower bound decides: 95 % on one side."""
@@ -75,21 +73,14 @@ def _search_score(state: State) -> Float64Array:
 def _candidate(
     name: str, role: Role, network: Network, values: Float64Array, finished: bool, accepted: bool | None, reason: str
 ) -> Candidate:
-    runtime = Runtime(network)
-    observation = np.zeros(network.contract.observation_shape, np.float32)
-    return Candidate(
-        name=name,
-        role=role,
-        method="teacher" if role == "teacher" else "narrowed",
-        network=network,
-        weights_bytes=weights_bytes(network),
-        parameters=network.parameter_count,
-        macs=network.macs,
-        values=values,
-        interval=bootstrap_interval(values),
-        judged_on="final" if finished else "search",
+    return measured(
+        name,
+        role,
+        "teacher" if role == "teacher" else "narrowed",
+        network,
+        values,
+        "final" if finished else "search",
         accepted=accepted,
         reason=reason,
         uses_reward=role == "candidate",
-        latency_us=call_latency_us(lambda: runtime(observation)),
     )

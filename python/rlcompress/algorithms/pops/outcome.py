@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from rlcompress.algorithms.pops.config import Settings
 from rlcompress.algorithms.pops.judge import accepted, bar, final_episodes, judge, try_candidate
 from rlcompress.algorithms.pops.polishing import scratch_generations
 from rlcompress.algorithms.pops.state import Judged, State, Trial
-from rlcompress.artifact import weights_bytes
 from rlcompress.engine.events import Emit, PhaseStarted, Progress
+from rlcompress.engine.measuring import measured
 from rlcompress.engine.result import Candidate, Result, Role
 from rlcompress.engine.versions import versions
 from rlcompress.latency import call_latency_us
@@ -21,8 +19,6 @@ from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
 from rlcompress.quantise import quantise_rows
 from rlcompress.ranking import magnitude_masks
-from rlcompress.runtime import Runtime
-from rlcompress.statistics import bootstrap_interval
 from rlcompress.training.labels import agreement
 
 _SCRATCH_BLOCK = 5
@@ -95,10 +91,10 @@ def result_of(problem: Problem, algorithm: str, settings: Settings, state: State
     candidates = [_candidate(problem, settings, state, trial) for trial in state.trials]
     by_trial = dict(zip((id(trial) for trial in state.trials), candidates))
     best, distilled = accepted(state), accepted(state, uses_reward=False)
-    baselines = [_measured(judged.name, "baseline", judged.method, judged.network, judged.values, "final", state,
+    baselines = [_candidate_of(judged.name, "baseline", judged.method, judged.network, judged.values, "final", state,
                            uses_reward=judged.uses_reward) for judged in state.judged]  # fmt: skip
     screened = [
-        _measured(entry.student.name, "candidate", "distilled", entry.network, entry.screened, "screen", state)
+        _candidate_of(entry.student.name, "candidate", "distilled", entry.network, entry.screened, "screen", state)
         for entry in state.shelf
         if entry.screened.size
     ]
@@ -120,7 +116,7 @@ def result_of(problem: Problem, algorithm: str, settings: Settings, state: State
 def _teacher(problem: Problem, state: State) -> Candidate:
     final = bool(state.teacher_final.size)
     values = state.teacher_final if final else state.teacher_values
-    candidate = _measured(
+    candidate = _candidate_of(
         "teacher", "teacher", "teacher", problem.teacher, values, "final" if final else "accept", state
     )
     return replace(candidate, torch_latency_us=_torch_latency(problem.teacher), agreement=1.0)
@@ -134,7 +130,7 @@ def _candidate(problem: Problem, settings: Settings, state: State, trial: Trial)
         reason += f"; final: {verdict.reason}"
     values = trial.final if final else trial.values
     judged_on = "final" if final else "accept"
-    candidate = _measured(
+    candidate = _candidate_of(
         trial.name, "candidate", trial.method, trial.network, values, judged_on, state, uses_reward=trial.uses_reward
     )
     labelled = trial.network.with_metadata(**_provenance(problem, candidate, state))
@@ -157,7 +153,7 @@ def _provenance(problem: Problem, candidate: Candidate, state: State) -> dict[st
     }
 
 
-def _measured(
+def _candidate_of(
     name: str,
     role: Role,
     method: str,
@@ -167,24 +163,18 @@ def _measured(
     state: State,
     uses_reward: bool = False,
 ) -> Candidate:
-    """A candidate with sizes, interval, agreement and latency."""
-    runtime = Runtime(network)
-    observation = np.array(state.base.observations[0]).reshape(network.contract.observation_shape)
-    return Candidate(
-        name=name,
-        role=role,
-        method=method,
-        network=network,
-        weights_bytes=weights_bytes(network),
-        parameters=network.parameter_count,
-        macs=network.macs,
-        values=values,
-        interval=bootstrap_interval(values),
-        judged_on=judged_on,
-        accepted=None,
+    """A candidate with its agreement with the teacher; what was only screened is not timed."""
+    return measured(
+        name,
+        role,
+        method,
+        network,
+        values,
+        judged_on,
         agreement=agreement(state.base, network),
         uses_reward=uses_reward,
-        latency_us=None if judged_on == "screen" else call_latency_us(lambda: runtime(observation)),
+        observation=state.base.observations[0],
+        timed=judged_on != "screen",
     )
 
 

@@ -17,6 +17,7 @@ from rlcompress.algorithms.purl.outcome import final_step, outcome_of
 from rlcompress.algorithms.purl.searching import damage_step, pareto_step, search_step, start
 from rlcompress.algorithms.purl.state import State
 from rlcompress.engine.events import Emit
+from rlcompress.engine.last_made import LastMade
 from rlcompress.problem import Problem
 
 
@@ -61,8 +62,8 @@ class PuRL(Settings):
         if state.phase == "agent":
             if self.agent_share == 0 and self.episodes == 0:
                 return replace(state, phase="search")
-            state, live = agent_step(judge, allowed, self, state, problem.seed, emit, getattr(self, "_agent", None))
-            object.__setattr__(self, "_agent", live)  # spares replaying; the state alone decides what comes next
+            made = self._made(problem)  # its agent spares replaying; the state alone decides what comes next
+            state, made.live = agent_step(judge, allowed, self, state, problem.seed, emit, made.live)
             return state
         if state.phase == "search":
             return search_step(judge, allowed, self, state, problem.seed, emit)
@@ -77,16 +78,28 @@ class PuRL(Settings):
 
     def _scene(self, problem: Problem | ModelProblem) -> tuple[Judge, Allotment]:
         """Judge and budget of a problem, made once: the judge holds the caches."""
-        known = getattr(self, "_made", None)
-        if known is None or known[0] is not problem:
-            judge = judge_of(problem, self)
-            known = (problem, judge, judge.allotment(self))
-            object.__setattr__(self, "_made", known)
-            object.__setattr__(self, "_agent", None)
-        return known[1], known[2]
+        made = self._made(problem)
+        return made.judge, made.allowed
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_made", "_agent")}
+    def _made(self, problem: Problem | ModelProblem) -> _Made:
+        return _MADE.get((self, problem), lambda: _made(self, problem))
+
+
+@dataclass
+class _Made:
+    """What a run keeps from step to step."""
+
+    judge: Judge
+    allowed: Allotment
+    live: Any = None
+
+
+_MADE: LastMade[_Made] = LastMade()
+
+
+def _made(settings: PuRL, problem: Problem | ModelProblem) -> _Made:
+    judge = judge_of(problem, settings)
+    return _Made(judge, judge.allotment(settings))
 
 
 __all__ = ["Agent", "PuRL"]

@@ -12,15 +12,12 @@ from rlcompress.algorithms.purl.config import Settings
 from rlcompress.algorithms.purl.findings import Findings, chosen, findings, starts_of
 from rlcompress.algorithms.purl.judging import Judge, ModelProblem, units_of
 from rlcompress.algorithms.purl.state import Figure, State
-from rlcompress.artifact import weights_bytes
 from rlcompress.engine.config import to_config
 from rlcompress.engine.events import CandidateScored, Emit, PhaseStarted
+from rlcompress.engine.measuring import measured
 from rlcompress.engine.result import Candidate, Result, Role
 from rlcompress.engine.versions import versions
-from rlcompress.latency import call_latency_us
-from rlcompress.network import Network
-from rlcompress.problem import Float64Array, Problem
-from rlcompress.runtime import Runtime
+from rlcompress.problem import Problem
 from rlcompress.statistics import bootstrap_interval
 
 _FINAL_EPISODES = 200
@@ -113,29 +110,14 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
         )
     share = 1 - sum(kept) / sum(found.plan.sizes)
     reason = f"{100 * share:.3f} % of the weights removed, {100 * found.target_sparsity:g} % asked"
-    return Candidate(
-        name="teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
-        role=role,
-        method="teacher" if role == "teacher" else "pruned",
-        network=network,
-        weights_bytes=weights_bytes(network),
-        parameters=network.parameter_count,
-        macs=network.macs,
-        values=figure.values,
-        interval=_interval(figure.values),
-        judged_on="final" if state.figures else "search",
+    return measured(
+        "teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
+        role,
+        "teacher" if role == "teacher" else "pruned",
+        network,
+        figure.values,
+        "final" if state.figures else "search",
         accepted=found.best.meets if role == "candidate" else None,
         reason="" if role == "teacher" else reason,
         uses_reward=role == "candidate",
-        latency_us=_latency(network),
     )
-
-
-def _interval(values: Float64Array) -> tuple[float, float]:
-    return bootstrap_interval(values) if np.isfinite(values).all() else (float("nan"), float("nan"))
-
-
-def _latency(network: Network) -> float:
-    runtime = Runtime(network)
-    observation = np.zeros(network.contract.observation_shape, np.float32)
-    return call_latency_us(lambda: runtime(observation))
