@@ -114,6 +114,32 @@ def test_one_answer_for_all_rows_is_never_accepted() -> None:
     assert len(np.unique(answers)) == 2
 
 
+def rare() -> tuple[rlc.Network, rlc.DatasetTask]:
+    """A teacher that finds a class of 4 % of the rows, which depends on several inputs."""
+    x = np.random.default_rng(0).standard_normal((8000, 8)).astype(np.float32)
+    first = np.array([[1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 1, -1, 0, 0, 0, 0]], np.float32)
+    last = np.array([[0, 0], [1, 1]], np.float32)
+    layers = (
+        rlc.Dense(np.tile(first, (20, 1)), np.zeros(40), "relu"),
+        rlc.Dense(np.tile(last, (1, 20)) / 20, np.array([3.4, 0.0], np.float32)),
+    )
+    network = rlc.Network(layers, rlc.Contract((8,), rlc.Argmax()))
+    return network, rlc.DatasetTask(x, np.asarray(rlc.Runtime(network)(x)), validation=0.5)
+
+
+def test_a_rare_class_is_kept_unless_that_is_not_asked() -> None:
+    network, rows = rare()
+    drops = {}
+    for even in ("kept", "ignored"):
+        settings = NEON(max_drop=0.05, balanced=even, **QUICK)
+        found = rlc.compress(network, rows, settings, jobs=1)
+        drops[even] = found.balanced_drop
+        assert found.best_candidate is not None or "balanced accuracy dropped" in found.notes[-1]
+    assert drops["kept"] <= 0.05 < drops["ignored"]
+    assert "balanced accuracy drops" in " ".join(found.notes)
+    assert "'kept'" in " ".join(found.notes)
+
+
 def test_values_are_narrowed_too() -> None:
     few = deep((4,), outputs=1).dense_layers()
     wide = rlc.Dense(np.tile(few[0].weight, (15, 1)), np.tile(few[0].bias, 15), "relu")
@@ -155,6 +181,7 @@ def test_the_target_ends_the_shrinking(task: rlc.DatasetTask, result: Any) -> No
         ({"target": 0.0}, "target: a finite value > 0"),
         ({"moves": 0}, "moves: at least 1"),
         ({"z": 0.0}, "z: a value"),
+        ({"balanced": True}, "balanced: one of kept, proven, ignored"),
     ],
 )
 def test_settings_are_checked(settings: dict[str, Any], message: str) -> None:
@@ -215,13 +242,21 @@ def table() -> tuple[Any, Problem]:
 
 def test_a_replay_is_the_run(table: tuple[Any, Problem]) -> None:
     recorded, problem = table
-    for mode in ("ladder", "greedy"):
-        settings = NEON(mode=mode, moves=3, steps=60, max_drop=0.2)  # type: ignore[arg-type]
-        best, made = play(Episode(own_deal(recorded), moves=3, max_drop=0.2), picker_of(settings, 0))
+    asked: Any = (
+        ("ladder", "kept", 0.2),
+        ("ladder", "kept", 0.5),
+        ("greedy", "ignored", 0.2),
+        ("greedy", "proven", 0.3),
+    )
+    for mode, even, drop in asked:
+        settings = NEON(mode=mode, moves=3, steps=60, max_drop=drop, balanced=even)
+        episode = Episode(own_deal(recorded), moves=3, max_drop=drop, balanced=even)
+        best, made = play(episode, picker_of(settings, 0))
         found = rlc.compress(problem.teacher, problem.task, settings, jobs=1)
-        assert found.best_candidate is not None
-        assert best is not None
-        assert found.best.parameter_count == recorded.parameters[best]
+        assert (found.best_candidate is None) == (best is None)
+        assert (even, drop) not in (("kept", 0.5), ("ignored", 0.2)) or best is not None
+        if best is not None:
+            assert found.best.parameter_count == recorded.parameters[best]
         assert len(found.candidates) == sum(int((recorded.move == move).sum()) for move in made)
 
 

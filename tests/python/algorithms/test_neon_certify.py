@@ -3,8 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rlcompress.algorithms.neon.certify import balanced, level_of, next_test, paired, quantile, spread, z_of_test
-from rlcompress.algorithms.neon.choosing import Seen, chances, plan_tests
+from rlcompress.algorithms.neon.certify import (
+    balanced,
+    balanced_drops,
+    level_of,
+    next_test,
+    paired,
+    quantile,
+    spread,
+    standard_error,
+    z_of_balanced,
+    z_of_test,
+)
+from rlcompress.algorithms.neon.choosing import Seen, chances, even_chances, plan_tests
+
+EVEN = np.zeros(1), np.zeros(1)
 
 
 def rows(count: int, teacher: float, lost: float, won: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +51,31 @@ def test_balanced_accuracy_sees_a_lost_small_class() -> None:
     verdict = balanced(teacher, candidate, classes, 1.0, 0.02)
     assert verdict.drop == pytest.approx(0.1)
     assert not verdict.accepted
+
+
+def test_balanced_drops_are_means_over_classes_with_doubt_of_each() -> None:
+    rng = np.random.default_rng(1)
+    classes = np.repeat([1, 4, 7], [600, 60, 7])
+    differences = rng.choice([-1.0, 0.0, 1.0], (5, 667), p=[0.1, 0.7, 0.2])
+    drops, errors = balanced_drops(differences, classes)
+    for row, drop, error in zip(differences, drops, errors):
+        parts = [row[classes == label] for label in (1, 4, 7)]
+        doubts = [standard_error(part.mean(), spread(part, True), len(part)) for part in parts]
+        assert drop == pytest.approx(np.mean([part.mean() for part in parts]))
+        assert error == pytest.approx(np.sqrt(np.sum(np.square(doubts))) / 3)
+
+
+def test_what_is_asked_of_balanced_accuracy_goes_from_nothing_to_proof() -> None:
+    assert [z_of_balanced(even, 1.645) for even in ("ignored", "kept", "proven")] == [None, 0.0, 1.645]
+    nothing = np.zeros(3)
+    seen = Seen(
+        nothing, nothing, np.ones(3), np.ones(3, bool), np.arange(3), np.array([0.0, 0.01, 0.2]), np.full(3, 0.01)
+    )
+    kept, proven = (even_chances(seen, 500, 1000, 0.01, z) for z in (0.0, 1.645))
+    assert kept[1] == pytest.approx(0.5)
+    assert kept[0] > 0.7
+    assert kept[2] < 1e-6
+    assert (proven <= kept).all()
 
 
 @pytest.mark.parametrize(("tests", "chain"), [(1, 1), (4, 4), (5, 4), (6, 4), (3, 1)])
@@ -79,7 +117,7 @@ def test_a_series_of_networks_over_the_tolerance_is_rarely_accepted() -> None:
 
 
 def test_chances_foretell_how_often_a_candidate_passes() -> None:
-    seen = Seen(np.array([-0.004]), np.array([0.04]), np.array([3.0]), np.array([True]), np.zeros(1, np.int64))
+    seen = Seen(np.array([-0.004]), np.array([0.04]), np.array([3.0]), np.array([True]), np.zeros(1, np.int64), *EVEN)
     rng, passes = np.random.default_rng(0), []
     for _ in range(4000):
         true = -0.004 + 0.2 / 600**0.5 * rng.standard_normal()
@@ -90,7 +128,7 @@ def test_chances_foretell_how_often_a_candidate_passes() -> None:
 
 def test_unsound_and_larger_candidates_have_no_chance_and_are_not_tested() -> None:
     gains, sound = np.array([2.0, -1.0, 3.0]), np.array([False, True, True])
-    seen = Seen(np.array([-0.1, -0.1, 0.2]), np.full(3, 0.05), gains, sound, np.arange(3))
+    seen = Seen(np.array([-0.1, -0.1, 0.2]), np.full(3, 0.05), gains, sound, np.arange(3), *EVEN)
     chance = chances(seen, 500, 500, 0.01, 1.645)
     assert chance[:2].tolist() == [0, 0]
     assert plan_tests(seen, chance) == ([], 0)
@@ -99,7 +137,7 @@ def test_unsound_and_larger_candidates_have_no_chance_and_are_not_tested() -> No
 def test_a_plan_goes_from_the_best_prospect_to_smaller_ones_and_keeps_larger_ones_for_last() -> None:
     gains = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     chance = np.array([0.99, 0.95, 0.85, 0.3, 0.05])
-    order, chain = plan_tests(Seen(np.zeros(5), np.zeros(5), gains, np.ones(5, bool), np.arange(5)), chance)
+    order, chain = plan_tests(Seen(np.zeros(5), np.zeros(5), gains, np.ones(5, bool), np.arange(5), *EVEN), chance)
     assert order[0] == 2
     assert gains[order[:chain]].tolist() == sorted(gains[order[:chain]])
     assert all(gains[index] < gains[2] for index in order[chain:])

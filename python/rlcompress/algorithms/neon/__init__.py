@@ -17,6 +17,7 @@ from rlcompress.algorithms.neon.state import State
 from rlcompress.algorithms.neon.view import Facts
 from rlcompress.algorithms.neon.working import facts_of, final_step, first_state, move_step, test_step
 from rlcompress.engine.events import Emit, PhaseStarted
+from rlcompress.engine.last_made import LastMade
 from rlcompress.problem import Problem
 
 if TYPE_CHECKING:
@@ -78,18 +79,17 @@ class NEON(Settings):
 
     def _made(self, problem: Problem) -> tuple[Scene, Facts, Picker]:
         """Scene, facts and picker of a problem, made once; all three follow from (problem, settings)."""
-        known: Any = getattr(self, "_known", None)
-        if known is None or known[0] is not problem:
-            scene = scene_of(problem)
-            values, _ = scene.values(scene.judged, scene.choosing)
-            facts = facts_of(scene, float(values.mean()), self.keep_depth, self.keep_inputs)
-            known = (problem, (scene, facts, picker_of(self, problem.seed)))
-            object.__setattr__(self, "_known", known)
-        made: tuple[Scene, Facts, Picker] = known[1]
-        return made
+        return _MADE.get((self, problem), lambda: _made(self, problem))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+
+_MADE: LastMade[tuple[Scene, Facts, Picker]] = LastMade()
+
+
+def _made(settings: NEON, problem: Problem) -> tuple[Scene, Facts, Picker]:
+    scene = scene_of(problem)
+    values, _ = scene.values(scene.judged, scene.choosing)
+    facts = facts_of(scene, float(values.mean()), settings.keep_depth, settings.keep_inputs)
+    return scene, facts, picker_of(settings, problem.seed)
 
 
 __all__ = ["NEON", "NEONResult"]

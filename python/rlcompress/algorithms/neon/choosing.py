@@ -29,6 +29,7 @@ class Seen:
         gains: logarithm of the teacher's cost over the candidate's, after the target's limit.
         sound: bool, False where a candidate may not be tested (one answer for all rows).
         groups: int64; candidates of one group that are about as large are about as good.
+        even_drops, even_errors: drops of balanced accuracy, and their standard errors.
     """
 
     drops: Float64Array
@@ -36,6 +37,8 @@ class Seen:
     gains: Float64Array
     sound: npt.NDArray[np.bool_]
     groups: npt.NDArray[np.int64]
+    even_drops: Float64Array
+    even_errors: Float64Array
 
 
 def chances(seen: Seen, choosing_rows: int, testing_rows: int, max_drop: float, z: float) -> Float64Array:
@@ -59,6 +62,14 @@ def chances(seen: Seen, choosing_rows: int, testing_rows: int, max_drop: float, 
     drops = weight * seen.drops + (1 - weight) * mean
     margin = (max_drop - z * error - drops) / np.sqrt(doubt + error**2)
     return np.where(seen.sound & (seen.gains > 0), _normal(margin), 0.0)
+
+
+def even_chances(seen: Seen, choosing_rows: int, testing_rows: int, max_drop: float, z: float) -> Float64Array:
+    """Probability that each candidate passes the test of balanced accuracy at `z`, from the choosing rows."""
+    if not len(seen.drops):
+        return np.zeros(0)
+    error = seen.even_errors * np.sqrt(choosing_rows / testing_rows)
+    return _normal((max_drop - z * error - seen.even_drops) / np.sqrt(seen.even_errors**2 + error**2 + 1e-12))
 
 
 def prospects(seen: Seen, chance: Float64Array) -> Float64Array:

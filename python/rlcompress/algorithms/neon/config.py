@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal
 
+from rlcompress.algorithms.neon.certify import Even
 from rlcompress.errors import InvalidValueError
 
 Cost = Literal["parameters", "macs", "bytes", "latency_us"]
 Mode = Literal["agent", "greedy", "ladder", "random"]
 COSTS: tuple[Cost, ...] = ("parameters", "macs", "bytes", "latency_us")
 MODES: tuple[Mode, ...] = ("agent", "greedy", "ladder", "random")
+EVEN: tuple[Even, ...] = ("kept", "proven", "ignored")
 
 
 def _help(text: str) -> dict[str, str]:
@@ -31,13 +33,15 @@ class Settings:
     steps: int = field(default=800, metadata=_help("optimiser steps of a training"))
     keep_depth: bool = field(default=False, metadata=_help("keep the number of layers"))
     keep_inputs: bool = field(default=False, metadata=_help("keep all inputs"))
-    balanced: bool = field(default=False, metadata=_help("bound the drop of balanced accuracy as well"))
+    balanced: Even = field(
+        default="kept", metadata=_help("drop of balanced accuracy: within max_drop as seen, or proven")
+    )
     z: float = field(default=1.645, metadata=_help("strictness of the acceptance test: 1.645 errs at most 1 in 20"))
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_drop <= 1:
             raise InvalidValueError(f"max_drop: a share in 0..1 expected, found {self.max_drop}")
-        for name, choices in (("cost", COSTS), ("mode", MODES)):
+        for name, choices in (("cost", COSTS), ("mode", MODES), ("balanced", EVEN)):
             if getattr(self, name) not in choices:
                 raise InvalidValueError(f"{name}: one of {', '.join(choices)} expected, found {getattr(self, name)!r}")
         if self.target is not None and not (isfinite(self.target) and self.target > 0):

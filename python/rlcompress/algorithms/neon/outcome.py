@@ -12,15 +12,12 @@ from rlcompress.algorithms.neon.menu import MENU
 from rlcompress.algorithms.neon.scene import Scene
 from rlcompress.algorithms.neon.state import State, Tested
 from rlcompress.algorithms.neon.working import winner
-from rlcompress.artifact import weights_bytes
 from rlcompress.engine.config import to_config
-from rlcompress.engine.result import Candidate, Result, Role
+from rlcompress.engine.measuring import measured
+from rlcompress.engine.result import Candidate, Result
 from rlcompress.engine.versions import versions
-from rlcompress.latency import call_latency_us
 from rlcompress.network import Network
-from rlcompress.problem import Float64Array, Problem
-from rlcompress.runtime import Runtime
-from rlcompress.statistics import bootstrap_interval
+from rlcompress.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +85,10 @@ def outcome_of(problem: Problem, scene: Scene, settings: Settings, state: State)
 def _teacher(problem: Problem, scene: Scene, state: State) -> Candidate:
     final = state.teacher_final
     values = state.teacher_choosing if final is None else final
-    return _measured("teacher", "teacher", "teacher", problem.teacher, values + _offset(scene),
-                     "screen" if final is None else "final", None, "")  # fmt: skip
+    rows = "screen" if final is None else "final"
+    return measured(
+        "teacher", "teacher", "teacher", problem.teacher, values + _offset(scene), rows, timed=final is not None
+    )
 
 
 def _candidate(
@@ -100,20 +99,21 @@ def _candidate(
     name = _label(state, index)
     if test is None:
         values = np.array([one.mean + offset])
-        return _measured(name, "candidate", move.arm, one.network, values, "screen", None, "not tested")
+        return measured(name, "candidate", move.arm, one.network, values, "screen", reason="not tested", timed=False)
     reason = f"drop {100 * test.drop:+.2f} points, bound {100 * test.bound:+.2f} at z {test.z:.2f}"
     if scene.discrete:
         reason += f", balanced {100 * test.balanced_drop:+.2f}"
     if test is not best or state.best_final is None:
-        return _measured(
-            name, "candidate", move.arm, one.network, test.values + offset, "accept", test.accepted, reason
-        )
+        return measured(
+            name, "candidate", move.arm, one.network, test.values + offset, "accept", accepted=test.accepted,
+            reason=reason, timed=False,
+        )  # fmt: skip
     values = state.best_final + offset
     network = one.network.with_metadata(
         method=f"neon {move.arm}", teacher={"parameters": problem.teacher.parameter_count}, seed=problem.seed,
         task=dict(problem.task.describe()), score=float(values.mean()), drop_bound=test.bound,
     )  # fmt: skip
-    return _measured(name, "candidate", move.arm, network, values, "final", True, reason)
+    return measured(name, "candidate", move.arm, network, values, "final", accepted=True, reason=reason)
 
 
 def _label(state: State, index: int) -> str:
@@ -124,31 +124,6 @@ def _label(state: State, index: int) -> str:
 def _offset(scene: Scene) -> float:
     """Turns minus a share of the variance into R2."""
     return 0.0 if scene.discrete else 1.0
-
-
-def _measured(
-    name: str, role: Role, method: str, network: Network, values: Float64Array, judged_on: str,
-    accepted: bool | None, reason: str,
-) -> Candidate:  # fmt: skip
-    latency = None
-    if judged_on == "final":
-        runtime, observation = Runtime(network), np.zeros(network.contract.observation_shape, np.float32)
-        latency = call_latency_us(lambda: runtime(observation))
-    return Candidate(
-        name=name,
-        role=role,
-        method=method,
-        network=network,
-        weights_bytes=weights_bytes(network),
-        parameters=network.parameter_count,
-        macs=network.macs,
-        values=values,
-        interval=bootstrap_interval(values),
-        judged_on=judged_on,
-        accepted=accepted,
-        reason=reason,
-        latency_us=latency,
-    )
 
 
 def _front(problem: Problem, scene: Scene, state: State, by_tried: dict[int, Tested]) -> tuple[FrontPoint, ...]:
@@ -172,9 +147,9 @@ def _notes(settings: Settings, state: State, best: Tested | None, scene: Scene) 
         drop = float((state.teacher_final - state.best_final).mean())
         if drop > settings.max_drop:
             notes.append(f"on the final rows the drop is {100 * drop:.2f} points, over the tolerance")
-        if best.balanced_drop > max(settings.max_drop, 0.0) and not settings.balanced:
+        if best.balanced_drop > settings.max_drop:
             text = f"balanced accuracy drops by {100 * best.balanced_drop:.2f} points on the testing rows"
-            notes.append(f"{text}; balanced=True bounds that too")
+            notes.append(f"{text}; balanced='kept' would not accept that")
     if settings.target is not None and best is not None and state.tried[best.candidate].cost > settings.target:
         notes.append(f"the target of {settings.target:g} {settings.cost} was not reached within the tolerance")
     return tuple(notes)
@@ -185,6 +160,12 @@ def _why_not(settings: Settings, state: State, scene: Scene) -> str:
         return "no smaller student exists under these settings" if state.phase != "moves" else "no move was made yet"
     if state.tests:
         test = min(state.tests, key=lambda test: test.bound)
+        if test.bound <= settings.max_drop:
+            seen = f"balanced accuracy dropped by {100 * test.balanced_drop:.2f} points"
+            return (
+                f"accuracy passed its test, but {seen} on {len(scene.testing):,} rows, {100 * settings.max_drop:g} "
+                f"allowed; balanced={settings.balanced!r} asks that, more rows or a larger max_drop may prove more"
+            )
         return (
             f"the least bound on the drop was {100 * test.bound:.2f} points on {len(scene.testing):,} rows, "
             f"{100 * settings.max_drop:g} allowed; more rows or a larger max_drop may prove more"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress.algorithms.neon.certify import next_test, standard_error, z_of_test
+from rlcompress.algorithms.neon.certify import Even, balanced_drops, next_test, standard_error, z_of_balanced, z_of_test
 from rlcompress.algorithms.neon.choosing import Seen, plan_tests
 from rlcompress.algorithms.neon.picking import Picker
 from rlcompress.algorithms.neon.recording import KEEPS, Table
@@ -25,6 +26,7 @@ class Deal:
         choosing_rows, testing_rows: how many rows of each.
         choosing_drop, choosing_power: on the choosing rows; `certify.spread` of the differences.
         testing_drop, testing_power: on the testing rows.
+        choosing_even, testing_even: (2, students) drops of balanced accuracy on these rows, and their standard errors.
         true_drop: on all the other rows; NaN where there are none.
         true_rows: how many those are.
         score: of the teacher on the choosing rows.
@@ -37,6 +39,8 @@ class Deal:
     choosing_power: npt.NDArray[np.float64]
     testing_drop: npt.NDArray[np.float64]
     testing_power: npt.NDArray[np.float64]
+    choosing_even: npt.NDArray[np.float64]
+    testing_even: npt.NDArray[np.float64]
     true_drop: npt.NDArray[np.float64]
     true_rows: int
     score: float
@@ -47,10 +51,13 @@ def deal(table: Table, choosing: RowIndex, testing: RowIndex, rest: RowIndex) ->
     right = table.right.astype(np.float32)
     students, teacher = right[:-1], right[-1]
     found = [_drops(students[:, rows], teacher[rows]) for rows in (choosing, testing)]
+    choosing_even, testing_even = (
+        np.array(balanced_drops(teacher[rows] - students[:, rows], table.y[rows])) for rows in (choosing, testing)
+    )
     true = (teacher[rest].mean() - students[:, rest].mean(1)) if len(rest) else np.full(len(students), np.nan)
     score = float(teacher[choosing].mean())
-    sizes = len(choosing), len(testing)
-    return Deal(table, *sizes, *found[0], *found[1], np.asarray(true, np.float64), len(rest), score)
+    sizes, even = (len(choosing), len(testing)), (choosing_even, testing_even)
+    return Deal(table, *sizes, *found[0], *found[1], *even, np.asarray(true, np.float64), len(rest), score)
 
 
 def own_deal(table: Table) -> Deal:
@@ -81,7 +88,7 @@ class Episode:
     Args:
         deal: the rows.
         cost: kind of cost.
-        max_drop, z, moves, keep_depth, keep_inputs: as in the settings.
+        max_drop, z, moves, keep_depth, keep_inputs, balanced: as in the settings.
         target_gain: logarithm of the ratio that is enough.
     """
 
@@ -93,13 +100,15 @@ class Episode:
     keep_depth: bool = False
     keep_inputs: bool = False
     target_gain: float = float("inf")
+    balanced: Even = "kept"
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """Of the network, under the settings, with the teacher's score on this deal."""
         facts = self.deal.table.facts[KEEPS.index((self.keep_depth, self.keep_inputs))]
         return replace(facts, score=self.deal.score)
 
+    @cached_property
     def students(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         """Which students the settings allow, and the logarithm of the ratio of each."""
         table = self.deal.table
@@ -118,33 +127,21 @@ class Episode:
         return self._view(made, chosen)
 
     def _chosen(self, made: tuple[int, ...]) -> RowIndex:
-        allowed, _ = self._allowed()
+        allowed, _ = self.students
         move = self.deal.table.move
         return np.concatenate([np.flatnonzero(allowed & (move == one)) for one in made] or [np.zeros(0, np.int64)])
 
-    def _allowed(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-        known = getattr(self, "_known", None)
-        if known is None:
-            known = self.students()
-            object.__setattr__(self, "_known", known)
-        return known
-
     def _view(self, made: tuple[int, ...], chosen: RowIndex) -> View:
         one = self.deal
-        _, gains = self._allowed()
-        wishes = Wishes(self.max_drop, self.z, self.moves, self.target_gain, self.keep_depth, self.keep_inputs)
+        _, gains = self.students
+        keep = self.keep_depth, self.keep_inputs, self.balanced
+        wishes = Wishes(self.max_drop, self.z, self.moves, self.target_gain, *keep)
         sound = ~one.table.constant[:-1] | bool(one.table.constant[-1])
         seen = Seen(
-            one.choosing_drop[chosen], one.choosing_power[chosen], gains[chosen], sound[chosen], one.table.move[chosen]
-        )
-        return View(self._facts(), wishes, made, one.table.move[chosen], seen)
-
-    def _facts(self) -> Facts:
-        known = getattr(self, "_whole", None)
-        if known is None:
-            known = self.facts
-            object.__setattr__(self, "_whole", known)
-        return known
+            one.choosing_drop[chosen], one.choosing_power[chosen], gains[chosen], sound[chosen], one.table.move[chosen],
+            one.choosing_even[0, chosen], one.choosing_even[1, chosen],
+        )  # fmt: skip
+        return View(self.facts, wishes, made, one.table.move[chosen], seen)
 
     def outcome(self, made: tuple[int, ...]) -> int | None:
         """The student that these moves and the tests after them lead to; None for the teacher."""
@@ -164,11 +161,14 @@ class Episode:
         one = self.deal
         error = standard_error(one.testing_drop[student], one.testing_power[student], one.testing_rows)
         constant = bool(one.table.constant[student]) and not bool(one.table.constant[-1])
-        return not constant and float(one.testing_drop[student] + z * error) <= self.max_drop
+        even, even_z = one.testing_even[:, student], z_of_balanced(self.balanced, z)
+        if constant or (even_z is not None and even[0] + even_z * even[1] > self.max_drop):
+            return False
+        return float(one.testing_drop[student] + z * error) <= self.max_drop
 
     def gain(self, student: int | None) -> float:
         """Logarithm of the ratio of a student; 0 for the teacher."""
-        return 0.0 if student is None else float(self._allowed()[1][student])
+        return 0.0 if student is None else float(self.students[1][student])
 
 
 def play(episode: Episode, pick: Picker) -> tuple[int | None, tuple[int, ...]]:

@@ -20,6 +20,7 @@ class Tried:
         power: `certify.spread` of the paired differences there.
         sound: False where it gives one answer for all rows and the teacher does not.
         mean: score on the choosing rows.
+        even_drop, even_error: drop of balanced accuracy there, and its standard error; for values of the score itself.
     """
 
     move: int
@@ -29,6 +30,8 @@ class Tried:
     power: float
     sound: bool
     mean: float
+    even_drop: float
+    even_error: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress.algorithms.neon.choosing import Seen, chances
+from rlcompress.algorithms.neon.certify import Even, z_of_balanced
+from rlcompress.algorithms.neon.choosing import Seen, chances, even_chances
 from rlcompress.algorithms.neon.menu import MENU
 from rlcompress.problem import Float64Array
 
@@ -50,7 +51,7 @@ class Wishes:
         z: of the acceptance test.
         moves: trainings at most.
         target_gain: logarithm of the ratio that is enough; infinity for as small as can be.
-        keep_depth, keep_inputs: as in the settings.
+        keep_depth, keep_inputs, balanced: as in the settings.
     """
 
     max_drop: float
@@ -59,6 +60,7 @@ class Wishes:
     target_gain: float
     keep_depth: bool
     keep_inputs: bool
+    balanced: Even
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,5 +89,7 @@ class View:
 
     def chance(self) -> Float64Array:
         """(candidates,) probability of passing the test."""
-        facts, wishes = self.facts, self.wishes
-        return chances(self.seen, facts.choosing_rows, facts.testing_rows, wishes.max_drop, wishes.z)
+        wishes, rows = self.wishes, (self.facts.choosing_rows, self.facts.testing_rows)
+        found = chances(self.seen, *rows, wishes.max_drop, wishes.z)
+        z = z_of_balanced(wishes.balanced, wishes.z)
+        return found if z is None else np.minimum(found, even_chances(self.seen, *rows, wishes.max_drop, z))

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlcompress.algorithms.neon.certify import balanced, next_test, paired, spread, z_of_test
+from rlcompress.algorithms.neon.certify import (
+    balanced,
+    balanced_drops,
+    next_test,
+    paired,
+    spread,
+    standard_error,
+    z_of_balanced,
+    z_of_test,
+)
 from rlcompress.algorithms.neon.choosing import Seen, plan_tests
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.menu import MENU, Move, Shape, make, shapes_of
@@ -72,7 +81,8 @@ def facts_of(scene: Scene, score: float, keep_depth: bool, keep_inputs: bool) ->
 def view_of(facts: Facts, settings: Settings, state: State) -> View:
     """What a picker sees of a state."""
     limit = np.inf if settings.target is None else float(np.log(state.teacher_cost / settings.target))
-    wishes = Wishes(settings.max_drop, settings.z, settings.moves, limit, settings.keep_depth, settings.keep_inputs)
+    keep = settings.keep_depth, settings.keep_inputs, settings.balanced
+    wishes = Wishes(settings.max_drop, settings.z, settings.moves, limit, *keep)
     gains = np.log(state.teacher_cost / np.array([one.cost for one in state.tried], np.float64))
     move_of = np.array([one.move for one in state.tried], np.int64)
     seen = Seen(
@@ -81,6 +91,8 @@ def view_of(facts: Facts, settings: Settings, state: State) -> View:
         np.minimum(gains, limit),
         np.array([one.sound for one in state.tried], bool),
         move_of,
+        np.array([one.even_drop for one in state.tried], np.float64),
+        np.array([one.even_error for one in state.tried], np.float64),
     )
     return View(facts, wishes, state.moves, move_of, seen)
 
@@ -118,15 +130,12 @@ def _judged(scene: Scene, settings: Settings, state: State, move: int, network: 
     values, constant = scene.values(network, scene.choosing)
     differences = state.teacher_choosing - values
     sound = bool(np.isfinite(differences).all()) and (not constant or state.teacher_constant)
-    return Tried(
-        move,
-        network,
-        cost_of(network, settings.cost),
-        float(differences.mean()),
-        spread(differences, scene.discrete),
-        sound,
-        float(values.mean()),
-    )
+    drop, power = float(differences.mean()), spread(differences, scene.discrete)
+    even = drop, float(standard_error(drop, power, len(differences)))
+    if scene.discrete:
+        drops, errors = balanced_drops(differences[None], scene.choosing.y)
+        even = float(drops[0]), float(errors[0])
+    return Tried(move, network, cost_of(network, settings.cost), drop, power, sound, float(values.mean()), *even)
 
 
 def _name(move: Move, network: Network) -> str:
@@ -152,9 +161,11 @@ def judged_by_test(scene: Scene, settings: Settings, state: State, candidate: in
     network = state.tried[candidate].network
     (teacher, constant), (values, alone) = scene.values(scene.judged, rows), scene.values(network, rows)
     verdict = paired(teacher, values, scene.discrete, z, settings.max_drop)
-    even = balanced(teacher, values, rows.y, z, settings.max_drop) if scene.discrete else verdict
-    accepted = verdict.accepted and (not alone or constant) and (not settings.balanced or even.accepted)
-    return Tested(candidate, values, verdict.drop, verdict.bound, z, even.drop if scene.discrete else 0.0, accepted)
+    accepted, even_drop, even_z = verdict.accepted and (not alone or constant), 0.0, z_of_balanced(settings.balanced, z)
+    if scene.discrete:
+        even = balanced(teacher, values, rows.y, even_z or 0.0, settings.max_drop)
+        even_drop, accepted = even.drop, accepted and (even_z is None or even.accepted)
+    return Tested(candidate, values, verdict.drop, verdict.bound, z, even_drop, accepted)
 
 
 def winner(state: State, settings: Settings) -> Tested | None:
