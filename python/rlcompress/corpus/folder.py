@@ -33,6 +33,8 @@ class DataSet:
         metric: "accuracy" for classes, "squared_error" for values.
         columns: names of the inputs, where the file has them.
         source: path of the file.
+        classes: name of each class index, for classes out of a file: no class is without rows, so labels 1, 2, 3 become
+            0, 1, 2.
     """
 
     name: str
@@ -41,6 +43,7 @@ class DataSet:
     metric: Metric
     columns: tuple[str, ...] = ()
     source: str = ""
+    classes: tuple[str, ...] = ()
 
 
 def data_set_files(folder: Union[str, PathLike[str]]) -> list[Path]:
@@ -101,11 +104,16 @@ def data_set(
     if metric == "accuracy" and len(data.classes) > _MOST_CLASSES:
         data = load_data(source, target=target, kind="values")
         y, metric = data.y, "squared_error"
+    classes: tuple[str, ...] = ()
     if metric == "squared_error" and binarise == "mean":
         y, metric = (y > y.mean(dtype=np.float64)).astype(np.int64), "accuracy"
+    elif metric == "accuracy":
+        found, y = np.unique(y, return_inverse=True)
+        classes = tuple(data.classes[index] for index in found)
     if y.min() == y.max():
         raise InvalidValueError(f"{source}: a target that varies expected, found {y.flat[0]} in every row")
-    return DataSet(name_of(Path(source)), data.x, y, metric, data.columns, str(source))  # type: ignore[arg-type]
+    name = name_of(Path(source))
+    return DataSet(name, data.x, y, metric, data.columns, str(source), classes)  # type: ignore[arg-type]
 
 
 def name_of(path: Path) -> str:

@@ -148,8 +148,12 @@ class DatasetTask:
             raise InvalidValueError(f"{self.name}: values are asked for, the network's head is argmax; use Raw()")
         fits = network.output_size >= self.outputs if self.metric == "accuracy" else network.output_size == self.outputs
         if not fits:
+            remedy = ""
+            if self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
+                remedy = f"; classes {self.y.min()} to {self.y.max()} were found, number them from 0 without gaps: "
+                remedy += "np.unique(y, return_inverse=True)[1]"
             raise InvalidValueError(
-                f"{self.name}: {self.outputs} outputs needed, the network gives {network.output_size}"
+                f"{self.name}: {self.outputs} outputs needed, the network gives {network.output_size}{remedy}"
             )
 
     def prepare(self, teacher: Network) -> Network:

@@ -42,6 +42,13 @@ def test_many_whole_numbers_are_values(tables) -> None:
     assert data_set(folder / "counts.csv").y.tolist() == counts.tolist()
 
 
+def test_classes_are_numbered_from_0_without_gaps(tables) -> None:
+    labels = np.array([1, 2, 5])[np.arange(300) % 3]
+    found = data_set(tables(one=(ROWS, labels)) / "one.csv")
+    assert found.y.tolist() == (np.arange(300) % 3).tolist()
+    assert found.classes == ("1", "2", "5")
+
+
 def test_targets_must_vary(tables) -> None:
     folder = tables(flat=(ROWS, np.full(300, 2.5)))
     with pytest.raises(InvalidValueError, match=r"flat\.csv.*varies"):

@@ -185,3 +185,12 @@ def test_balanced_accuracy_weighs_classes_alike():
     )
     with pytest.raises(InvalidValueError, match="squared_error"):
         rlc.DatasetTask(x, x[:, 0], metric="squared_error").balanced_accuracy(network, "final")
+
+
+def test_classes_numbered_from_1_are_told_with_the_remedy() -> None:
+    x = np.random.default_rng(0).normal(size=(90, 2)).astype(np.float32)
+    network = rlc.Network((rlc.Dense(np.ones((3, 2)), np.zeros(3)),), rlc.Contract((2,), rlc.Argmax()))
+    y = np.arange(90) % 3 + 1
+    with pytest.raises(InvalidValueError, match=r"4 outputs needed, the network gives 3; classes 1 to 3 .*from 0"):
+        rlc.DatasetTask(x, y).check(network)
+    rlc.DatasetTask(x, np.unique(y, return_inverse=True)[1]).check(network)
