@@ -1,4 +1,9 @@
-"""Plain ways to narrow a network, to be shown beside the published agent at an equal number of trainings."""
+"""Plain ways to narrow a network, to be shown beside the published agent.
+
+What is equal: `always_narrowest` and `random_actions` take as many steps as the published loop, with the same training
+in each; a rung of a ladder (`smallest_holding`) trains all layers under the rules of one such step, and a ladder has
+eight rungs at most; `from_scratch` is one training as base networks get it. So numbers of trainings differ.
+"""
 
 from __future__ import annotations
 
