@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import contenders
 
-from embed.records import compiler_version, networks
+from embed.records import networks
 from embed.targets import TARGETS, Target
+from rlcompress.exporters.emulated import compiler_version
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
 
@@ -149,7 +150,7 @@ def main() -> None:
         "command": "python benchmarks/embedded/compare.py --out benchmarks/embedded/results",
         "network": "8-64-64-4, relu, argmax; fixed numbers (seed 20), observations of seed 5",
         "target": "Cortex-M4F (mps2-an386), -icount shift=0",
-        "compiler": compiler_version(target),
+        "compiler": compiler_version(),
         "emulator": emulator.splitlines()[0],
         "emlearn": version("emlearn"),
         "machine": platform.machine(),

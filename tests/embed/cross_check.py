@@ -1,10 +1,12 @@
 """Same bits on every processor: random networks and the golden files, against the runtime here.
 
-Each is exported to C and run on every target; and the C++ runtime itself is built for x86-64 and AArch64 and runs them
-on each instruction set that it has there (`--targets runtime-x86-64 runtime-aarch64`).
+Each is exported to C and run on every target; and the C++ runtime itself is built for each processor with an operating
+system and runs them on each instruction set that it has there (`--targets runtime-x86-64 runtime-aarch64`). That also
+reads thousands of damaged images, of which it must say what the reader here says.
 
 `python tests/embed/cross_check.py --targets all --networks 1000` (with the package on the path); `--require` fails
-where a tool is missing instead of leaving the target out. Exit status 0: not one bit differs.
+where a tool is missing instead of leaving the target out, and `--record` keeps what was found. Exit status 0: not one
+bit differs.
 
 Subnormal numbers: every target keeps them. On 32-bit ARM that needs scalar VFP code, which is what compilers make of
 floats there (NEON flushes to zero, and is used for floats under -ffast-math alone, which the files refuse).
@@ -17,62 +19,62 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from embed.exported import BARE_MAIN, HOSTED_MAIN, MODULE_MAIN, Program, defines, random_stored, write_program
-from embed.runtime_check import RUNTIME_TARGETS, RuntimeTarget, check_runtime
+from embed.cross_record import Found, Record, row_of
+from embed.exported import BARE_MAIN, HOSTED_MAIN, MODULE_MAIN, Program, defines, random_stored, write_programs
+from embed.runtime_check import RUNTIME_TARGETS, RuntimeTarget, check_runtime, write_cases, write_damaged
 from embed.targets import TARGETS, Target
 from rlcompress import artifact
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-BATCH = 50
+DAMAGED = 4000
 LEVELS = ("-O2", "-Os", "-O3")
 
 
-def batches(networks: list[Network], most_bytes: int) -> Iterator[list[Network]]:
-    """Programs' worth of networks."""
-    batch: list[Network] = []
-    size = 0
-    for network in networks:
-        own = 4 * network.parameter_count + 20_000
-        if batch and (len(batch) == BATCH or size + own > most_bytes):
-            yield batch
-            batch, size = [], 0
-        batch.append(network)
-        size += own
-    yield batch
-
-
-def check_program(target: Target, made: Program, folder: Path, level: str) -> str | None:
+def check_program(target: Target, made: Program, level: str) -> str | None:
     """What is wrong on this target, or None."""
-    main = folder / "main.c"
-    text = BARE_MAIN if target.bare else MODULE_MAIN if target.module else HOSTED_MAIN
-    main.write_text(text, encoding="utf-8")
-    program = folder / f"check-{target.name}"
-    built = target.build([*made.sources, main], program, level, "-w", *defines(made.networks))
-    if built.returncode != 0:
-        return f"does not compile: {built.stderr[-2000:]}"
-    try:
-        done = target.run(program)
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    return None if done.returncode == 0 else f"status {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}"
+    with tempfile.TemporaryDirectory() as folder:
+        main, program = Path(folder) / "main.c", Path(folder) / "check"
+        main.write_text(BARE_MAIN if target.bare else MODULE_MAIN if target.module else HOSTED_MAIN, encoding="utf-8")
+        options = ("-w", f"-I{made.folder}", *defines(made.networks))
+        built = target.build([*made.sources, main], program, level, *options)
+        if built.returncode != 0:
+            return f"does not compile: {built.stderr[-2000:]}"
+        try:
+            done = target.run(program)
+        except subprocess.TimeoutExpired:
+            return "does not end"
+    if done.returncode == 0:
+        return None
+    return f"{' '.join(done.args[:-1])}: status {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}"
 
 
-def check(target: Target, networks: list[Network], seed: int) -> str | None:
-    """What is wrong with these networks on this target, or None."""
-    for number, batch in enumerate(batches(networks, target.most_bytes)):
-        with tempfile.TemporaryDirectory() as folder:
-            made = write_program(Path(folder), batch, seed + 1000 * number)
-            wrong = check_program(target, made, Path(folder), LEVELS[number % len(LEVELS)])
+def check(target: Target, programs: Iterable[Program]) -> str | None:
+    """What is wrong with these programs on this target, or None."""
+    for number, made in enumerate(programs):
+        level = LEVELS[number % len(LEVELS)]
+        wrong = check_program(target, made, level)
         if wrong is not None:
-            return f"program {number} ({LEVELS[number % len(LEVELS)]}): {wrong}"
+            return f"program {number} ({level}): {wrong}"
     return None
+
+
+def found_on(target: Target | RuntimeTarget, programs: list[Program], files: list[Path]) -> Found:
+    """What came out on a target."""
+    start = time.monotonic()
+    if isinstance(target, RuntimeTarget):
+        wrong, ran = check_runtime(target, *files)
+    else:
+        levels = " ".join(LEVELS[: len(programs)])
+        wrong, ran = check(target, programs), f"exported C at {levels}"
+    return Found(target, wrong, ran, time.monotonic() - start)
 
 
 def selected(names: list[str]) -> list[Target | RuntimeTarget]:
@@ -88,34 +90,54 @@ def selected(names: list[str]) -> list[Target | RuntimeTarget]:
     return list(table.values()) if "all" in names else [table[name] for name in names]
 
 
-def main() -> int:
+def present(targets: list[Target | RuntimeTarget]) -> list[Target | RuntimeTarget]:
+    """Those whose tools are installed; says what the others lack."""
+    for target in targets:
+        if target.missing():
+            print(f"{target.name:16} left out: {', '.join(target.missing())} not installed")
+    return [target for target in targets if not target.missing()]
+
+
+def policy_files(paths: list[Path]) -> list[Path]:
+    """Files, and those in folders."""
+    return [file for path in paths for file in (sorted(path.rglob("*.rlc")) if path.is_dir() else [path])]
+
+
+def arguments_given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = ", ".join(target.name for target in (*TARGETS, *RUNTIME_TARGETS))
     parser.add_argument("--targets", nargs="+", default=["all"], help=f"all, or some of: {known}")
     parser.add_argument("--networks", type=int, default=100, help="random networks (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--policies", type=Path, nargs="*", default=[], help="more .rlc files to check")
+    parser.add_argument("--policies", type=Path, nargs="*", default=[], help="more .rlc files, or folders of them")
     parser.add_argument("--require", action="store_true", help="fail where a target's tools are missing")
-    arguments = parser.parse_args()
-    files = [*sorted(GOLDEN.glob("*.rlc")), *arguments.policies]
-    networks = [*map(artifact.load, files), *random_stored(arguments.seed, arguments.networks)]
+    parser.add_argument("--jobs", type=int, default=1, help="targets at once (default %(default)s)")
+    parser.add_argument("--record", type=Path, help="a JSON file; what it says of other targets stays")
+    return parser.parse_args()
+
+
+def main() -> int:
+    given = arguments_given()
+    files = [*sorted(GOLDEN.glob("*.rlc")), *policy_files(given.policies)]
+    networks: list[Network] = [*map(artifact.load, files), *random_stored(given.seed, given.networks)]
     print(f"{len(networks)} networks; reference: the runtime on {Runtime(networks[0]).target}")
-    failed = False
-    for target in selected(arguments.targets):
-        missing = target.missing()
-        if missing:
-            print(f"{target.name:14} left out: {', '.join(missing)} not installed")
-            failed |= arguments.require
-            continue
-        start = time.monotonic()
-        where = target.name
-        if isinstance(target, RuntimeTarget):
-            wrong, ran = check_runtime(target, networks, arguments.seed)
-            where = f"{where} ({ran})"
-        else:
-            wrong = check(target, networks, arguments.seed)
-        print(f"{where:14} {wrong or 'the same bits'} ({time.monotonic() - start:.0f} s)", flush=True)
-        failed |= wrong is not None
+    asked = selected(given.targets)
+    targets = present(asked)
+    record = Record(given.record, [path.name for path in files], given.networks, given.seed)
+    failed = given.require and len(targets) < len(asked)
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(given.jobs) as pool:
+        exports = any(isinstance(target, Target) for target in targets)
+        programs = write_programs(Path(name), networks, given.seed) if exports else []
+        images = [
+            write_cases(Path(name) / "cases", networks, given.seed),
+            write_damaged(Path(name) / "damaged", DAMAGED, given.seed),
+        ]
+        for done in as_completed(pool.submit(found_on, target, programs, images) for target in targets):
+            found = done.result()
+            print(f"{found.target.name:16} {found.wrong or 'the same bits'}, {found.ran} ({found.seconds:.0f} s)")
+            sys.stdout.flush()
+            record.keep(row_of(found, networks))
+            failed |= found.wrong is not None
     return int(failed)
 
 

@@ -5,6 +5,7 @@ One program holds dozens of networks, so that a thousand of them are quick on ev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from rlcompress.network import Network
 from rlcompress.runtime import Runtime
 
 ROWS = 8
+GOLDEN_ROWS = 2
+BATCH = 50
+_CODE_BYTES = 7_000
 Cases = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
@@ -26,11 +30,13 @@ class Program:
     """Sources of one program.
 
     Args:
+        folder: of the sources, whose headers are there too.
         sources: one C file for each network, and one with the cases and `check`.
         networks: how many there are.
         data_bytes: constants of networks and cases.
     """
 
+    folder: Path
     sources: tuple[Path, ...]
     networks: int
     data_bytes: int
@@ -61,7 +67,7 @@ def write_program(folder: Path, networks: list[Network], seed: int = 0) -> Progr
     workspace = 4
     for index, network in enumerate(networks):
         name = f"n{index}"
-        made = c_source(network, name, golden=2)
+        made = c_source(network, name, golden=GOLDEN_ROWS)
         (folder / f"{name}.h").write_text(made.header, encoding="utf-8")
         sources.append(folder / f"{name}.c")
         sources[-1].write_text(made.source, encoding="utf-8")
@@ -83,7 +89,31 @@ def write_program(folder: Path, networks: list[Network], seed: int = 0) -> Progr
         texts="".join(texts), rows="".join(rows), workspace=workspace, inputs=limits[0], actions=limits[1]
     )
     sources[-1].write_text(text, encoding="utf-8")
-    return Program(tuple(sources), len(networks), data)
+    return Program(folder, tuple(sources), len(networks), data)
+
+
+def write_programs(folder: Path, networks: list[Network], seed: int, most_bytes: int = 480_000) -> list[Program]:
+    """Write as few programs as hold these networks, each in a folder of its own; the smallest board has 512 kB."""
+    programs = []
+    for number, batch in enumerate(_batches(networks, most_bytes)):
+        place = folder / f"program{number}"
+        place.mkdir()
+        programs.append(write_program(place, batch, seed + 1000 * number))
+    return programs
+
+
+def _batches(networks: list[Network], most_bytes: int) -> Iterator[list[Network]]:
+    batch: list[Network] = []
+    size = 0
+    for network in networks:
+        sizes = network.contract.input_size + network.output_size
+        own = len(artifact.encode(network, golden=0)) + 4 * (ROWS + GOLDEN_ROWS) * sizes + _CODE_BYTES
+        if batch and (len(batch) == BATCH or size + own > most_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(network)
+        size += own
+    yield batch
 
 
 def defines(count: int) -> list[str]:

@@ -22,6 +22,7 @@ from embed.exported import stored
 from embed.targets import TARGETS, Target
 from rlcompress.contract import Argmax, Contract
 from rlcompress.exporters.c import c_source
+from rlcompress.exporters.emulated import compiler_version, instructions
 from rlcompress.layers import Dense, QuantizedDense
 from rlcompress.network import Network
 from rlcompress.quantise_activations import quantise_static
@@ -29,24 +30,6 @@ from rlcompress.quantise_activations import quantise_static
 FOLDER = Path(__file__).resolve().parent / "records"
 GROWTH = 1.02
 LEVELS = {"cartpole-int4": "-Os"}
-TICK = {"cortex-m55": 31.25}
-"""Instructions in one tick of SysTick: the emulator's nanoseconds in a period of the board's clock."""
-
-_MAIN = """\
-#include "net.h"
-#include "startup.h"
-int main(void) {
-  static net_workspace workspace;
-  static float observation[NET_INPUT_SIZE], action[NET_ACTION_SIZE];
-  if (net_self_test(&workspace) != 0) return 1;
-  for (int i = 0; i < NET_INPUT_SIZE; ++i) observation[i] = 0.25F * (float)(i % 5) - 0.4F;
-  start_ticks();
-  for (int i = 0; i < REPEATS; ++i) net_run(observation, action, &workspace);
-  print_number("", ticks());
-  return 0;
-}
-"""
-_REPEATS = 100
 
 
 def networks() -> dict[str, Network]:
@@ -71,11 +54,6 @@ def targets() -> list[Target]:
     return [target for target in TARGETS if target.bare]
 
 
-def compiler_version(target: Target) -> str:
-    done = subprocess.run([target.compiler, "-dumpfullversion"], capture_output=True, text=True, check=True)
-    return f"{target.compiler} {done.stdout.strip()}"
-
-
 def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
     """The figures of one network on one target."""
     made = c_source(stored(network), "net")
@@ -85,14 +63,13 @@ def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
         (place / "net.h").write_text(made.header, encoding="utf-8")
         (place / "net.c").write_text(made.source, encoding="utf-8")
         text, stack = object_size(target, place / "net.c", level)
-        instructions = count_instructions(target, place, level)
     return {
         "level": level,
         "code_bytes": text - made.constant_bytes,
         "flash_bytes": text,
         "workspace_bytes": made.workspace_bytes,
         "stack_bytes": stack,
-        "instructions": instructions,
+        "instructions": instructions(network, target.name, level),
         "macs": made.macs,
     }
 
@@ -111,20 +88,9 @@ def object_size(target: Target, source: Path, level: str) -> tuple[int, int]:
     return text, sum(int(line.split("\t")[1]) for line in usage)
 
 
-def count_instructions(target: Target, folder: Path, level: str, main: str = _MAIN) -> int:
-    """Instructions of one inference, in the emulator."""
-    (folder / "main.c").write_text(main, encoding="utf-8")
-    options = ("-std=c99", level, "-DNET_SELF_TEST", f"-DREPEATS={_REPEATS}", "-I", str(folder))
-    built = target.build([folder / "main.c", folder / "net.c"], folder / "measure.elf", *options)
-    assert built.returncode == 0, built.stderr
-    done = target.run(folder / "measure.elf")
-    assert done.returncode == 0, f"the self-test fails on {target.name}: {done.stderr}"
-    return round(int(done.stdout.strip() or done.stderr.strip()) * TICK.get(target.name, 40.0) / _REPEATS)
-
-
 def record(target: Target) -> dict[str, Any]:
     found = {name: measure(target, name, network) for name, network in networks().items()}
-    return {"target": target.name, "compiler": compiler_version(target), "networks": found}
+    return {"target": target.name, "compiler": compiler_version(), "networks": found}
 
 
 def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

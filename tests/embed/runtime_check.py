@@ -6,14 +6,20 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from embed.exported import cases_of
-from rlcompress import artifact
+from embed.targets import RVV, RVV_CLANG, commands
+from rlcompress import artifact, kernels
+from rlcompress.errors import FormatError
 from rlcompress.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = sorted((ROOT / "tests" / "golden").glob("v*.rlc"))
 CORE = ROOT / "src" / "cpp"
 
 
@@ -26,24 +32,28 @@ class RuntimeTarget:
         compiler: its command.
         options: of the compiler.
         runner: the command that runs the program, before its path.
+        cpus: what the runner's `-cpu` is given: the program runs once on each.
     """
 
     name: str
     compiler: str
     options: tuple[str, ...] = ()
     runner: tuple[str, ...] = ()
+    cpus: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
         """Commands that are not installed."""
         return [command for command in (self.compiler, *self.runner[:1]) if shutil.which(command) is None]
 
-    def build(self, program: Path) -> None:
+    def build(self, program: Path, *options: str) -> None:
         """Compile the core and the program that checks it.
 
         Raises:
             CalledProcessError: it does not compile.
         """
         sources = [path for folder in ("core", "layers", "targets") for path in sorted((CORE / folder).glob("*.cpp"))]
+        if "-DRLCOMPRESS_SCALAR_ONLY" in options:
+            sources = [path for path in sources if path.parent.name != "targets" or path.stem == "scalar"]
         flags = [
             "-std=c++17",
             "-O1",
@@ -54,16 +64,19 @@ class RuntimeTarget:
             f"-I{CORE}/include",
         ]
         main = Path(__file__).with_name("runtime_check.cpp")
-        subprocess.run([self.compiler, *self.options, *flags, *sources, main, "-o", program], check=True)
+        subprocess.run([self.compiler, *flags, *self.options, *options, *sources, main, "-o", program], check=True)
 
 
 RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
     RuntimeTarget("runtime-x86-64", "g++"),
-    RuntimeTarget("runtime-aarch64", "aarch64-linux-gnu-g++", ("-static",), ("qemu-aarch64",)),
+    RuntimeTarget("runtime-aarch64", "aarch64-linux-gnu-g++", ("-static",), ("qemu-aarch64",), ("cortex-a53", "max")),
+    RuntimeTarget("runtime-armhf", "arm-linux-gnueabihf-g++", ("-static", "-mfpu=vfpv3-d16"), ("qemu-arm",)),
+    RuntimeTarget("runtime-riscv64", "riscv64-linux-gnu-g++", ("-static",), ("qemu-riscv64",)),
+    RuntimeTarget("runtime-riscv64-v", "clang++-19", (*RVV_CLANG, "-O3"), ("qemu-riscv64",), RVV),
 )
 
 
-def write_cases(path: Path, networks: list[Network], seed: int) -> None:
+def write_cases(path: Path, networks: list[Network], seed: int) -> Path:
     """The file that `runtime_check.cpp` reads."""
     with path.open("wb") as file:
         for index, network in enumerate(networks):
@@ -71,14 +84,53 @@ def write_cases(path: Path, networks: list[Network], seed: int) -> None:
             rows, actions = cases_of(network, seed + index)
             file.write(struct.pack("<4I", len(image), len(rows), rows.shape[1], actions.shape[1]))
             file.write(image + rows.astype("<f4").tobytes() + actions.astype("<f4").tobytes())
+    return path
 
 
-def check_runtime(target: RuntimeTarget, networks: list[Network], seed: int) -> tuple[str | None, str]:
-    """What is wrong on this target, or None; and which instruction sets ran."""
+def write_damaged(path: Path, count: int, seed: int) -> Path:
+    """The second file of `runtime_check.cpp`: golden files cut, lengthened and changed, most with a checksum put right,
+    each with the field that the reader here names."""
+    rng = np.random.default_rng(seed)
+    whole = [file.read_bytes() for file in GOLDEN]
+    with path.open("wb") as file:
+        for number in range(count):
+            image = _damaged(rng, whole[number % len(whole)])
+            field, offset = "", 0
+            try:
+                kernels.verify(image)
+            except FormatError as error:
+                field, offset = error.field, error.offset
+            file.write(struct.pack("<2I32s", len(image), offset, field.encode()) + image)
+    return path
+
+
+def _damaged(rng: np.random.Generator, whole: bytes) -> bytes:
+    image = bytearray(whole)
+    kind = rng.integers(8)
+    if kind == 0:
+        image = image[: rng.integers(len(image))]
+    elif kind == 1:
+        image += rng.bytes(int(rng.integers(1, 9)))
+    else:
+        for _ in range(rng.integers(1, 5)):
+            at = int(rng.integers(4, min(len(image), 300) if kind < 6 else len(image)))
+            image[at] = int(rng.choice([0, 1, 127, 128, 255, rng.integers(256)]))
+    if len(image) >= 16 and kind != 7:
+        struct.pack_into("<I", image, 8, len(image))
+        struct.pack_into("<I", image, 12, 0)
+        struct.pack_into("<I", image, 12, zlib.crc32(image))
+    return bytes(image)
+
+
+def check_runtime(target: RuntimeTarget, *files: Path, options: tuple[str, ...] = ()) -> tuple[str | None, str]:
+    """What is wrong on this target with the program's files, or None; and what ran."""
+    found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        program, cases = Path(folder) / "check", Path(folder) / "cases"
-        target.build(program)
-        write_cases(cases, networks, seed)
-        done = subprocess.run([*target.runner, program, cases], capture_output=True, text=True, check=False)
-    found = ", ".join(done.stdout.splitlines())
-    return (None if done.returncode == 0 else f"status {done.returncode}: {found} {done.stderr[-300:]}"), found
+        program = Path(folder) / "check"
+        target.build(program, *options)
+        for command in commands(target.runner, target.cpus):
+            done = subprocess.run([*command, program, *files], capture_output=True, text=True, check=False)
+            found += done.stdout.splitlines()
+            if done.returncode != 0:
+                return f"{' '.join(command)}: status {done.returncode}: {done.stderr[-300:]}", ", ".join(found)
+    return None, ", ".join(found)

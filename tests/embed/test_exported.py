@@ -13,8 +13,8 @@ import pytest
 
 import rlcompress
 from embed.cross_check import GOLDEN, check
-from embed.exported import random_stored
-from embed.targets import BOARD, TARGETS, Target
+from embed.exported import random_stored, write_programs
+from embed.targets import EXAMPLE, TARGETS, Target
 from rlcompress import artifact
 from rlcompress.exporters import export
 from rlcompress.layers import Dense
@@ -33,15 +33,15 @@ def present(target: Target) -> Target:
 
 
 @pytest.mark.parametrize("target", EMULATED, ids=lambda target: target.name)
-def test_the_same_bits_on_another_processor(target: Target) -> None:
+def test_the_same_bits_on_another_processor(target: Target, tmp_path: Path) -> None:
     networks = [
         *random_stored(3, 3),
         *(artifact.load(GOLDEN / f"v1_{name}.rlc") for name in ("int4", "sparse", "squash")),
     ]
-    assert check(present(target), networks, 7) is None
+    assert check(present(target), write_programs(tmp_path, networks, 7)) is None
 
 
-def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The check fails where a target computes something else than the runtime here."""
     import embed.exported
 
@@ -52,7 +52,7 @@ def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         embed.exported, "cases_of", lambda network, seed: original(other if network == networks[1] else network, seed)
     )
-    found = check(target, networks, 7)
+    found = check(target, write_programs(tmp_path, networks, 7))
     assert found is not None
     assert "1 networks differ, the first is n1" in found
 
@@ -64,7 +64,7 @@ def test_the_example_balances_on_a_microcontroller(target: Target, tmp_path: Pat
         pytest.skip("make is not installed")
     present(target)
     command = f"RLCOMPRESS={sys.executable} -m rlcompress"
-    arguments = [make, "-C", BOARD, f"BUILD={tmp_path}", command, target.name.removeprefix("cortex-")]
+    arguments = [make, "-C", EXAMPLE, f"BUILD={tmp_path}", command, target.name.removeprefix("cortex-")]
     package = str(Path(rlcompress.__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": package}
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)

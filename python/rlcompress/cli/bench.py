@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,34 @@ import numpy as np
 
 from rlcompress import kernels
 from rlcompress.arrays import FloatArray
+from rlcompress.exporters.emulated import CORES, compiler_version, instructions
 from rlcompress.problem import Float64Array
 
 _WARM_UP = 200
+_LEVEL = "-O2"
 
 
 @click.command("bench")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--calls", type=click.IntRange(min=10), default=20_000, show_default=True, help="Measured calls.")
 @click.option("--batch", type=click.IntRange(min=1), default=1024, show_default=True, help="Observations in a batch.")
+@click.option(
+    "--core",
+    "cores",
+    type=click.Choice(list(CORES)),
+    multiple=True,
+    help="Count the instructions of the exported C on this core too, in QEMU; more than one may be given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(file: Path, calls: int, batch: int, as_json: bool) -> None:
+def command(file: Path, calls: int, batch: int, cores: tuple[str, ...], as_json: bool) -> None:
     """Measure the runtime on FILE (.rlc or Stable-Baselines3 zip).
 
-    Single runs timed in the core, calls and batches from Python, and how long reading the weights takes.
+    Single runs timed in the core, calls and batches from Python, and how long reading the weights takes; with --core
+    also how many instructions the exported C takes on a microcontroller.
     """
     found = measure(file, calls, batch)
+    if cores:
+        found["cores"] = count(file, cores)
     click.echo(json.dumps(found, indent=1) if as_json else _text(found))
 
 
@@ -73,6 +85,24 @@ def measure(file: Path, calls: int, batch: int) -> dict[str, Any]:
         "batch_us_per_observation": _percentiles(_times(policy, [rows] * repeats) / batch),
         "timer_us": _percentiles(_times(lambda _: None, singles)),
     }
+
+
+def count(file: Path, cores: Sequence[str]) -> dict[str, Any]:
+    """Instructions of one inference of the exported C, by core.
+
+    Raises:
+        MissingToolError: the cross compiler or the emulator is not installed.
+        RlcompressError: not a policy file, or one that does not fit a core's board.
+    """
+    from rlcompress.artifact import load
+    from rlcompress.importers import load_policy
+
+    network = load(file) if file.suffix.lower() == ".rlc" else load_policy(file)
+    return {core: {"instructions": instructions(network, core, _LEVEL), "compiled": _compiled()} for core in cores}
+
+
+def _compiled() -> str:
+    return f"{compiler_version()} {_LEVEL}"
 
 
 def _core_times(image: bytes, observations: FloatArray, calls: int) -> Float64Array:
@@ -128,4 +158,10 @@ def _text(found: dict[str, Any]) -> str:
         f"the clock's part of each is {found['core_clock_us']:.3f}",
         f"bound by bandwidth, reading the weights once from where they stay: {found['read_weights_us']:.4f}",
     ]
+    for core, counted in found.get("cores", {}).items():
+        each = counted["instructions"] / max(1, found["macs"])
+        lines.append(
+            f"exported C on an emulated {core}: {counted['instructions']:,} instructions, {each:.1f} for each MAC "
+            f"({counted['compiled']}; instructions are not cycles)"
+        )
     return "\n".join(lines)

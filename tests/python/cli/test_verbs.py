@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,24 @@ def test_bench(runner: CliRunner, policy: Path) -> None:
     assert 0 < found["read_weights_us"] < found["core_us"]["max"]
     assert 0 <= found["core_above_3x"] <= 200
     assert "p99.9" in runner.invoke(main, ["bench", str(policy), "--calls", "20"]).output
+
+
+def test_bench_counts_instructions_on_a_core(runner: CliRunner, policy: Path) -> None:
+    if shutil.which("arm-none-eabi-gcc") is None or shutil.which("qemu-system-arm") is None:
+        pytest.skip("arm-none-eabi-gcc and qemu-system-arm are not installed")
+    arguments = ["bench", str(policy), "--calls", "20", "--core", "cortex-m4"]
+    counted = json.loads(runner.invoke(main, [*arguments, "--json"]).output)["cores"]["cortex-m4"]
+    assert 36 < counted["instructions"] < 36 * 100
+    assert f"{counted['instructions']:,} instructions" in runner.invoke(main, arguments).output
+
+
+def test_bench_names_the_package_that_is_missing(
+    runner: CliRunner, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    done = runner.invoke(main, ["bench", str(policy), "--calls", "20", "--core", "cortex-m0"])
+    assert done.exit_code != 0
+    assert "apt-get install gcc-arm-none-eabi" in done.output
 
 
 @pytest.mark.parametrize(
