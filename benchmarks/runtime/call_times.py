@@ -64,7 +64,12 @@ def table(found: dict[str, Any]) -> str:
         f"`{found['command']}` on {about['processor']} ({about['processors']} processors, {about['system']}, "
         f"load {about['load'][0]}), rlcompress {about['rlcompress']}; nanoseconds, the clock's own included.",
         "*control* is arithmetic of about the same length without memory, timed in turns with the calls: "
-        "what lengthens it is the machine, not the library.",
+        "what lengthens the control is the machine, not the library.",
+        "",
+        "The worst of so many calls is not within three times the median, and neither is the control's: timer ticks "
+        "and, on a virtual machine, its host stop either for microseconds to milliseconds. A call reads memory as "
+        "well, so it also waits where another thread of the core has taken the cache, which the control does not. "
+        "Plan with p99.9 and p99.99, measured on your own machine.",
         "",
         "| policy | what | " + " | ".join(COLUMNS) + " | of calls | involuntary switches |",
         "|---|---|" + "---|" * (len(COLUMNS) + 2),
