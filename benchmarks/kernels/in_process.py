@@ -18,11 +18,15 @@ from timing import Effort, MissingError
 from work import DenseWork, SparseWork
 
 from rlcompress import artifact
+from rlcompress.exporters import export
 from rlcompress.network import Network
 
 BUILD = Path(os.environ.get("RLCOMPRESS_BENCH_BUILD", ROOT / "build" / "bench"))
 """Build folder; another commit's while two commits are compared."""
 SOURCES = BUILD.parents[1] if "RLCOMPRESS_BENCH_BUILD" in os.environ else ROOT
+
+OURS = ("rlcompress", "rlcompress export, C++")
+"""Those that stand for us: the others of the name are forced targets."""
 
 
 def cmake() -> str:
@@ -37,6 +41,17 @@ def cmake() -> str:
     return found
 
 
+def _build(target: str) -> None:
+    configure = ["-DCMAKE_BUILD_TYPE=Release", "-DRLCOMPRESS_BENCHMARKS=ON"]
+    for command in (
+        [cmake(), "-S", str(SOURCES), "-B", str(BUILD), *configure],
+        [cmake(), "--build", str(BUILD), "--target", target],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise MissingError(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout)[-300:]}")
+
+
 @functools.cache
 def program(name: str) -> Path:
     """Path of a program, built when needed.
@@ -44,15 +59,17 @@ def program(name: str) -> Path:
     Raises:
         MissingError: no CMake or no compiler, or the build fails.
     """
-    configure = ["-DCMAKE_BUILD_TYPE=Release", "-DRLCOMPRESS_BENCHMARKS=ON"]
-    for command in (
-        [cmake(), "-S", str(SOURCES), "-B", str(BUILD), *configure],
-        [cmake(), "--build", str(BUILD), "--target", f"bench_{name}"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise MissingError(f"{' '.join(command[:2])} failed: {(done.stderr or done.stdout)[-300:]}")
+    _build(f"bench_{name}")
     return next(path for path in BUILD.rglob(f"bench_{name}*") if path.is_file() and os.access(path, os.X_OK))
+
+
+def _exported(network: Network) -> Path:
+    """Path of the library of the network's exported header, compiled with the options of the programs."""
+    folder = BUILD / "benchmarks" / "kernels" / "in_process"
+    folder.mkdir(parents=True, exist_ok=True)
+    export(network, "cpp", folder, name="network")
+    _build("bench_exported")
+    return next(folder.rglob("libbench_exported*"))
 
 
 def run(name: str, arguments: list[str], core: int) -> list[dict[str, Any]]:
@@ -81,8 +98,10 @@ def contenders(name: str, work: Any, effort: Effort, core: int, names: list[str]
     entries = {}
     for line in found:
         contender = line.pop("contender")
-        role = {"rlcompress": "ours", "any order": "variant"}.get(contender, "peer")
-        entries[contender] = {"role": "variant" if contender.startswith("rlcompress ") else role, **line}
+        role = "ours" if contender in OURS else "peer"
+        if role == "peer" and (contender.startswith("rlcompress ") or contender == "any order"):
+            role = "variant"
+        entries[contender] = {"role": role, **line}
     return entries
 
 
@@ -92,7 +111,13 @@ def _dense(name: str, work: DenseWork, effort: Effort, core: int, only_ours: boo
         image.write_bytes(artifact.encode(work.network, golden=0))
         weights.write_bytes(_plain(work.network))
         arguments = [str(image), str(weights), str(work.batch), str(effort.batches), str(work.tolerance)]
-        return run(name, arguments + (["ours"] if only_ours else []), core)
+        arguments.append("ours" if only_ours else "all")
+        missing = []
+        try:
+            arguments += [str(_exported(work.network))] if work.batch == 1 else []
+        except MissingError as error:
+            missing = [{"contender": OURS[1], "missing": str(error)}]
+        return run(name, arguments, core) + missing
 
 
 def _plain(network: Network) -> bytes:

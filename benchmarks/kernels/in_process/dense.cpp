@@ -1,5 +1,5 @@
 // A network called one observation after the other, each waiting for the last, or in batches:
-//   dense IMAGE.rlc WEIGHTS.bin ROWS BATCHES TOLERANCE [ours]
+//   dense IMAGE.rlc WEIGHTS.bin ROWS BATCHES TOLERANCE all|ours [EXPORTED]
 #include "timing.hpp"
 #include "free_order.hpp"
 #include "network.hpp"
@@ -9,6 +9,8 @@
 
 #include <rlcompress/model.hpp>
 #include <rlcompress/target.hpp>
+
+#include <dlfcn.h>
 
 #include <cstdlib>
 #include <memory>
@@ -43,7 +45,7 @@ class Suite {
   Suite(const Network& network, std::size_t rows, double tolerance) : serial_(network, rows), tolerance_(tolerance) {}
 
   template <class Run>
-  void add(const std::string& name, Run run, const char* target = nullptr) {
+  void add(const std::string& name, Run run, const char* target = nullptr, bool same_bits = false) {
     Contender contender{name, [this, run](std::size_t calls) mutable { serial_.calls(calls, run); }};
     if (target != nullptr) contender.before = [target] { (void)rlcompress::force_target(target); };
     contender.before();
@@ -54,6 +56,11 @@ class Suite {
       bench::report_missing(name, "wrong: relative error " + std::to_string(error));
       return;
     }
+    if (answer_.empty()) answer_ = serial_.y;
+    if (same_bits && std::memcmp(answer_.data(), serial_.y.data(), sizeof(float) * answer_.size()) != 0) {
+      bench::report_missing(name, "wrong: other bits than the first contender's");
+      return;
+    }
     contenders_.push_back(contender);
   }
 
@@ -62,6 +69,7 @@ class Suite {
  private:
   Serial serial_;
   double tolerance_;
+  Floats answer_;  // of the first contender
   std::vector<Contender> contenders_;
 };
 
@@ -101,6 +109,15 @@ void add_ours(Suite& suite, const rlcompress::Model& model, std::size_t rows, be
     }
     best = false;
   }
+}
+
+// The header of this network, compiled for this machine. Its bits must be those of the file.
+void add_exported(Suite& suite, const char* path) {
+  constexpr auto name = "rlcompress export, C++";
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* symbol = library != nullptr ? dlsym(library, "run_exported") : nullptr;
+  if (symbol == nullptr) return bench::report_missing(name, "its library cannot be loaded");
+  suite.add(name, reinterpret_cast<void (*)(const float*, float*)>(symbol), nullptr, true);
 }
 
 #if defined(RLCOMPRESS_BENCH_EIGEN)
@@ -147,7 +164,7 @@ void add_peers(Suite&, const Network&, std::size_t) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 6) return 2;
+  if (count < 7) return 2;
   const bench::Image image(bench::read_file(arguments[1]));
   const Network network = bench::read_network(arguments[2]);
   const std::size_t rows = std::strtoull(arguments[3], nullptr, 10);
@@ -158,7 +175,8 @@ int main(int count, char** arguments) {
   bench::Bytes workspace;
   Suite suite(network, rows, tolerance);
   add_ours(suite, *model, rows, workspace);
-  if (count == 6) {
+  if (count == 8) add_exported(suite, arguments[7]);
+  if (std::strcmp(arguments[6], "all") == 0) {
     if (rows == 1) {
       const auto free_order = std::make_shared<bench::FreeOrder>(network);
       suite.add("any order", [free_order](const float* x, float* y) { (*free_order)(x, y); });

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.artifact.golden import golden_inputs
-from rlcompress.artifact.layout import index_type, partial_sums
+from rlcompress.artifact.layout import filled_outputs, has_wide_weights, index_type, partial_sums
 from rlcompress.contract import Argmax, Clip, Contract, Squash
 from rlcompress.exporters.c.arithmetic import REFUSALS, pieces
 from rlcompress.exporters.c.rows import Rows
@@ -21,7 +21,7 @@ from rlcompress.network import Network
 from rlcompress.runtime import Runtime
 
 GOLDEN = 4
-SUMS_IN_FLIGHT = 64
+LINE = 64
 _INLINE = (
     "#if defined(__GNUC__)\n#define ALWAYS_INLINE inline __attribute__((always_inline))\n#else\n"
     "#define ALWAYS_INLINE inline\n#endif\n"
@@ -58,16 +58,20 @@ class _Header:
         self.arrays.append((name, values))
         return f"detail::{name}"
 
+    def template(self, name: str) -> None:
+        if name not in self.templates:
+            self.templates.append(name)
+        self.pieces.update(NEEDS.get(name, ()))
+
     def call(self, template: str, parameters: str, *arguments: str) -> None:
-        if template not in self.templates:
-            self.templates.append(template)
-        self.pieces.update(NEEDS.get(template, ()))
+        self.template(template)
         self.body.append(f"detail::{template}<{parameters}>({', '.join(arguments)});")
 
     def values(self, name: str, count: int) -> str:
         """Room for the values between two stages."""
         self.floats += count
-        self.body.append(f"float {name}[{count}];")
+        alignment = f"alignas({LINE}) " if 4 * count >= LINE else ""
+        self.body.append(f"{alignment}float {name}[{count}];")
         return name
 
 
@@ -78,9 +82,9 @@ def cpp_source(network: Network, name: str, golden: int = GOLDEN) -> CppSource:
     for index, layer in enumerate(network.layers):
         if isinstance(layer, IntegerDense):
             _add_integer(header, layer, index)
+            _add_activation(header, layer.activation, layer.alpha, layer.out_features)
         else:
             _add_dense(header, Rows.of(layer, index))
-        _add_activation(header, layer.activation, layer.alpha, layer.out_features)
     head = _head(header, network)
     contract, big = network.contract, name.upper()
     parts = {
@@ -105,9 +109,14 @@ def _parts(header: _Header) -> str:
     """Arithmetic, templates and constants as C++: inline functions and variables."""
     texts = [pieces(header.pieces | {"bits"}), *(TEMPLATES[name] for name in header.templates)]
     functions = re.sub(r"^static (?:inline )?", "inline ", "\n".join(texts), flags=re.MULTILINE)
-    arrays = "\n".join(table(name, values) for name, values in header.arrays)
-    constants = re.sub(r"^static const ", "inline constexpr ", arrays, flags=re.MULTILINE)
+    constants = "\n".join(_constant(name, values) for name, values in header.arrays)
     return f"{_INLINE}\n{functions}\n#undef ALWAYS_INLINE\n\n{constants}"
+
+
+def _constant(name: str, values: npt.NDArray[Any]) -> str:
+    """An array; vector loads of longer ones stay within cache lines."""
+    alignment = f"alignas({LINE}) " if values.nbytes >= 4 * LINE else ""
+    return table(name, values).replace("static const ", f"{alignment}inline constexpr ", 1)
 
 
 def _add_input(header: _Header, contract: Contract) -> None:
@@ -143,10 +152,9 @@ def _add_dense(header: _Header, rows: Rows) -> None:
     if rows.start != "zero":
         start = header.constant(f"start{index}", rows.bias.astype(np.float32))
     target = header.values(f"y{index}", rows.outputs)
+    relu = rows.activation == "relu" and rows.row is None and rows.mask is None
     if rows.mask is None:
-        sums = partial_sums(rows.inputs, rows.outputs)
-        weights = header.constant(f"weights{index}", _blocked(rows.weight, min(SUMS_IN_FLIGHT // sums, rows.outputs)))
-        header.call("dense", f"{rows.inputs}, {rows.outputs}, {sums}", weights, start, header.here, target)
+        _add_sums(header, rows, relu, start, target)
     else:
         kind = index_type(rows.inputs)
         # An array of nothing is no C++: a weight that is never read stands in its place.
@@ -161,12 +169,26 @@ def _add_dense(header: _Header, rows: Rows) -> None:
         factor = header.constant(f"scale{index}", factors)
         bias = header.constant(f"bias{index}", rows.bias) if rows.late_bias else "nullptr"
         header.call("scale_rows", str(rows.outputs), target, factor, bias)
+    if not relu:
+        _add_activation(header, rows.activation, rows.alpha, rows.outputs)
 
 
-def _blocked(weight: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
-    """Weights in the order of their use: block by block, input by input."""
-    parts = [weight[j : j + width].T.reshape(-1) for j in range(0, len(weight), width)]
-    return np.concatenate(parts)
+def _add_sums(header: _Header, rows: Rows, relu: bool, start: str, target: str) -> None:
+    """Outputs in lanes, or inputs where each of four or more neighbours has a partial sum of its own."""
+    sums, name, then = partial_sums(rows.inputs, rows.outputs), f"weights{rows.index}", "true" if relu else "false"
+    header.template("lanes")
+    if sums >= 4:
+        weights = header.constant(name, rows.weight.reshape(-1))
+        sizes = f"{rows.inputs}, {rows.outputs}, {sums}, {then}"
+        header.call("dense_rows", sizes, weights, start, header.here, target)
+    else:
+        weight = np.ascontiguousarray(rows.weight.T)
+        wide = has_wide_weights(rows.bits, weight.size, sparse=False)
+        stride = filled_outputs(rows.outputs) if wide else rows.outputs
+        padded = np.pad(weight, ((0, 0), (0, stride - rows.outputs)))
+        weights = header.constant(name, padded.reshape(-1))
+        sizes = f"{rows.inputs}, {rows.outputs}, {stride}, {sums}, {then}"
+        header.call("dense_columns", sizes, weights, start, header.here, target)
 
 
 def _add_integer(header: _Header, layer: IntegerDense, index: int) -> None:

@@ -4,6 +4,8 @@ registers.
 
 from __future__ import annotations
 
+from rlcompress.exporters.cpp.dense import DENSE_TEMPLATES
+
 OPEN = """\
 #if defined(__clang__)
 #pragma float_control(push)
@@ -26,48 +28,7 @@ CLOSE = """\
 """
 
 TEMPLATES: dict[str, str] = {
-    "dense": """\
-// Adds the products of Count inputs to the sums of Width outputs: input p to sum p.
-template <size_t Sums, size_t Width, size_t Count, class Weight>
-ALWAYS_INLINE void add_products(const Weight* w, const float* x, float (&s)[Sums][Width]) {
-#pragma GCC unroll 16
-  for (size_t p = 0; p < Count; ++p) {
-#pragma GCC unroll 64
-    for (size_t b = 0; b < Width; ++b) s[p][b] = fused(static_cast<float>(w[p * Width + b]), x[p], s[p][b]);
-  }
-}
-
-// Width outputs. start: what their sums begin with, or a null pointer for zeros.
-template <size_t Inputs, size_t Sums, size_t Width, class Weight>
-ALWAYS_INLINE void dense_block(const Weight* w, const float* start, const float* x, float* y) {
-  float s[Sums][Width] = {};
-  if (start != nullptr) {
-    for (size_t b = 0; b < Width; ++b) s[0][b] = start[b];
-  }
-  for (size_t k = 0; k + Sums <= Inputs; k += Sums, w += Sums * Width) add_products<Sums, Width, Sums>(w, x + k, s);
-  add_products<Sums, Width, Inputs % Sums>(w, x + Inputs / Sums * Sums, s);
-  for (size_t half = Sums / 2; half > 0; half /= 2) {
-    for (size_t p = 0; p < half; ++p) {
-      for (size_t b = 0; b < Width; ++b) s[p][b] = s[p][b] + s[p + half][b];
-    }
-  }
-  for (size_t b = 0; b < Width; ++b) y[b] = s[0][b];
-}
-
-// Blocks of 64 / Sums outputs, whose weights lie in the order of their use, and one block of what is left.
-template <size_t Inputs, size_t Outputs, size_t Sums, class Weight>
-ALWAYS_INLINE void dense(const Weight* w, const float* start, const float* x, float* y) {
-  constexpr size_t width = 64 / Sums < Outputs ? 64 / Sums : Outputs;
-  constexpr size_t whole = Outputs / width * width;
-  for (size_t j = 0; j < whole; j += width) {
-    dense_block<Inputs, Sums, width>(w + j * Inputs, start == nullptr ? start : start + j, x, y + j);
-  }
-  if constexpr (whole < Outputs) {
-    const float* rest = start == nullptr ? start : start + whole;
-    dense_block<Inputs, Sums, Outputs - whole>(w + whole * Inputs, rest, x, y + whole);
-  }
-}
-""",
+    **DENSE_TEMPLATES,
     "sparse": """\
 // Per output one sum over the kept weights in the order of their inputs.
 template <size_t Outputs, class Weight, class Index>
@@ -139,7 +100,12 @@ ALWAYS_INLINE int32_t argmax(const float* y) {
     "head_raw": """\
 template <size_t N>
 ALWAYS_INLINE void head_raw(const float* y, float* action) {
-  for (size_t i = 0; i < N; ++i) action[i] = canonical(y[i]);
+  bool all_numbers = true;
+  for (size_t i = 0; i < N; ++i) all_numbers = all_numbers && y[i] == y[i];
+  for (size_t i = 0; i < N; ++i) action[i] = y[i];
+  if (!all_numbers) {  // a branch: nobody waits for its outcome
+    for (size_t i = 0; i < N; ++i) action[i] = canonical(y[i]);
+  }
 }
 """,
     "head_clip": """\
@@ -162,7 +128,9 @@ ALWAYS_INLINE void head_squash(const float* y, const float* low, const float* hi
 """Name -> text."""
 
 NEEDS: dict[str, tuple[str, ...]] = {
-    "dense": ("fused",),
+    "lanes": ("fused",),
+    "dense_columns": ("fused",),
+    "dense_rows": ("fused",),
     "sparse": ("fused",),
     "integer_dense": ("bits",),
     "scale_rows": ("fused",),
@@ -182,6 +150,12 @@ HEADER = """\
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#if defined(__AVX__) && defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
 
 REFUSALS
 namespace NAME {
