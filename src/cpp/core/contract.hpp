@@ -25,6 +25,16 @@ inline void select(const float* x, const std::uint8_t* selection, std::size_t n,
   }
 }
 
+// A vector load of a few outputs that were stored one by one waits for all of them, and who reads an action that was
+// stored under a mask waits for the cache.
+constexpr std::size_t few_outputs = 4;
+
+inline void run_few_raw(const float* y, std::size_t n, float* action) noexcept {
+  bool numbers = true;
+  for (std::size_t i = 0; i < n; ++i) numbers = numbers && y[i] == y[i];
+  for (std::size_t i = 0; i < n; ++i) action[i] = numbers || y[i] == y[i] ? y[i] : __builtin_nanf("");
+}
+
 inline void run_head(const detail::Contract& contract, const KernelTable& kernels, const float* y, std::size_t n,
                      float* action) noexcept {
   if (contract.head == 1) {
@@ -33,7 +43,7 @@ inline void run_head(const detail::Contract& contract, const KernelTable& kernel
   }
   const HeadCall call{
       y, action, contract.head_arrays[0], contract.head_arrays[1], contract.head_arrays[2], contract.head_arrays[3], n};
-  if (contract.head == 0) return kernels.head_raw(call);
+  if (contract.head == 0) return n <= few_outputs ? run_few_raw(y, n, action) : kernels.head_raw(call);
   if (contract.head == 2) return kernels.head_clip(call);
   kernels.head_squash(call);
 }

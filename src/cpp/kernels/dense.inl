@@ -1,13 +1,21 @@
 // Dense layers at batch 1: which kernel a shape takes (docs/format.md, "Arithmetic 1").
 
+template <unsigned P, class Stream>
+RLCOMPRESS_ALWAYS_INLINE void dense_few_columns(const Stream& w, const DenseCall& c) {
+  if constexpr (std::is_same_v<Stream, FloatStream> && NarrowLanes::width < width) {
+    if (c.outputs <= few_columns) return dense_columns<P>(FloatStreamOf<NarrowLanes>{w.data}, c);
+  }
+  dense_columns<P>(w, c);
+}
+
 template <class Stream>
 RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
   constexpr unsigned rows = 8 * static_cast<unsigned>(width) / 16;
   const unsigned partial = partial_sums(c.inputs, c.outputs);
   if (partial == 16) return dense_rows<(rows > 8 ? 8 : rows > 1 ? rows : 1)>(w, c, 0);
   switch (partial) {
-    case 4: return dense_columns<4>(w, c);
-    case 2: return dense_columns<2>(w, c);
+    case 4: return dense_few_columns<4>(w, c);
+    case 2: return dense_few_columns<2>(w, c);
     default: return dense_columns<1>(w, c);
   }
 }

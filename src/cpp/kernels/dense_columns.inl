@@ -9,25 +9,27 @@ RLCOMPRESS_ALWAYS_INLINE void for_each_index(std::integer_sequence<unsigned, I..
 // V vectors of outputs from j on, P partial sums each; with Cut the last vector holds `last` outputs.
 template <unsigned P, unsigned V, bool Cut, class Stream>
 RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, std::size_t j, std::size_t last) {
+  using L = typename Stream::L;
+  constexpr std::size_t lanes = L::width;
   const auto load = [last](const auto& from, std::size_t at, unsigned v) RLCOMPRESS_INLINE_LAMBDA {
-    return Cut && v + 1 == V ? from.load_first(at + v * width, last) : from.load(at + v * width);
+    return Cut && v + 1 == V ? from.load_first(at + v * lanes, last) : from.load(at + v * lanes);
   };
   const bool relu = c.relu;
   const std::size_t stride = c.stride;
   const float* x = c.x;
-  Vec s[P][V];
+  typename L::Vec s[P][V];
   RLCOMPRESS_UNROLL
-  for (unsigned v = 0; v < V; ++v) s[0][v] = c.start != nullptr ? load(stream_f32(c.start), j, v) : Lanes::zero();
+  for (unsigned v = 0; v < V; ++v) s[0][v] = c.start != nullptr ? load(FloatStreamOf<L>{c.start}, j, v) : L::zero();
   RLCOMPRESS_UNROLL
   for (unsigned p = 1; p < P; ++p) {
     RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < V; ++v) s[p][v] = Lanes::zero();
+    for (unsigned v = 0; v < V; ++v) s[p][v] = L::zero();
   }
   std::size_t at = c.first + j;
   const auto step = [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
-    const Vec value = Lanes::splat(x[p]);
+    const typename L::Vec value = L::splat(x[p]);
     RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < V; ++v) s[p][v] = Lanes::fma(load(w, at, v), value, s[p][v]);
+    for (unsigned v = 0; v < V; ++v) s[p][v] = L::fma(load(w, at, v), value, s[p][v]);
     at += stride;
   };
   const std::size_t left = c.inputs % P;
@@ -45,23 +47,31 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, s
     RLCOMPRESS_UNROLL
     for (unsigned h = P / 2; h > 0; h /= 2) {
       RLCOMPRESS_UNROLL
-      for (unsigned p = 0; p < h; ++p) s[p][v] = Lanes::add(s[p][v], s[p + h][v]);
+      for (unsigned p = 0; p < h; ++p) s[p][v] = L::add(s[p][v], s[p + h][v]);
     }
-    if (relu) s[0][v] = Lanes::greater_or(s[0][v], Lanes::zero());
-    Lanes::store(y + v * width, s[0][v]);  // there is room for whole vectors
+    if (relu) s[0][v] = L::greater_or(s[0][v], L::zero());
+    L::store(y + v * lanes, s[0][v]);  // there is room for whole vectors
   }
 }
+
+// Up to so many outputs lie in narrow vectors: a wide one that is half idle crosses as many cache lines as a full one.
+constexpr std::size_t few_columns = 4 * NarrowLanes::width;
 
 // `panels` panels of nearly the same width for `vectors` vectors.
 template <unsigned P, class Stream>
 struct DenseSplit {
-  static constexpr unsigned widest = Stream::accumulators > P ? Stream::accumulators / P : 1;
+  static constexpr std::size_t lanes = Stream::L::width;
+  // Outputs that a layer with this P can have; 0: any number.
+  static constexpr std::size_t most_outputs = P == 1 ? 0 : P == 4 ? 16 : lanes < width ? few_columns : 127;
+  static constexpr unsigned most = static_cast<unsigned>((most_outputs + lanes - 1) / lanes);
+  static constexpr unsigned fit = Stream::accumulators > P ? Stream::accumulators / P : 1;
+  static constexpr unsigned widest = P > 1 && most < fit ? most : fit;
   static constexpr std::size_t panels(std::size_t vectors) { return (vectors + widest - 1) / widest; }
   // Of the panels that a layer with this P can have.
   static constexpr unsigned narrowest() {
     constexpr std::size_t fewest_outputs = P == 1 ? 128 : P == 2 ? 17 : 1;
     unsigned least = widest;
-    std::size_t vectors = (fewest_outputs + width - 1) / width;
+    std::size_t vectors = (fewest_outputs + lanes - 1) / lanes;
     for (std::size_t i = 0; i < widest * widest; ++i, ++vectors) {
       const std::size_t floor = vectors / panels(vectors);
       if (floor < least) least = static_cast<unsigned>(floor);
@@ -81,31 +91,34 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel_of(std::size_t vectors, const Stream& 
   if constexpr (V > DenseSplit<P, Stream>::narrowest()) {
     if (vectors < V) return dense_panel_of<P, V - 1>(vectors, w, c, j);
   }
-  const std::size_t before = j + (V - 1) * width;
-  const bool whole = before + width <= c.outputs;
-  if constexpr (std::is_same_v<Stream, FloatStream> && P * V <= 8) {
-    return whole ? dense_panel<P, V, false>(w, c, j, width) : dense_panel<P, V, true>(w, c, j, c.outputs - before);
+  constexpr std::size_t lanes = Stream::L::width;
+  const std::size_t before = j + (V - 1) * lanes;
+  const bool whole = before + lanes <= c.outputs;
+  if constexpr (std::is_same_v<Stream, FloatStreamOf<typename Stream::L>> && P * V <= 8) {
+    return whole ? dense_panel<P, V, false>(w, c, j, lanes) : dense_panel<P, V, true>(w, c, j, c.outputs - before);
   }
-  whole ? dense_panel_apart<P, V, false>(w, c, j, width) : dense_panel_apart<P, V, true>(w, c, j, c.outputs - before);
+  whole ? dense_panel_apart<P, V, false>(w, c, j, lanes) : dense_panel_apart<P, V, true>(w, c, j, c.outputs - before);
 }
 
 template <unsigned P, class Stream>
 void dense_many_panels(const Stream& w, const DenseCall& c) noexcept {
   using Split = DenseSplit<P, Stream>;
-  std::size_t vectors = (c.outputs + width - 1) / width;
+  constexpr std::size_t lanes = Split::lanes;
+  std::size_t vectors = (c.outputs + lanes - 1) / lanes;
   std::size_t j = 0;
   for (std::size_t panels = Split::panels(vectors); panels > 0; --panels) {
     const std::size_t next = (vectors + panels - 1) / panels;
     dense_panel_of<P, Split::widest>(next, w, c, j);
     vectors -= next;
-    j += next * width;
+    j += next * lanes;
   }
 }
 
 template <unsigned P, class Stream>
 RLCOMPRESS_ALWAYS_INLINE void dense_columns(const Stream& w, const DenseCall& c) {
   constexpr unsigned widest = DenseSplit<P, Stream>::widest;
-  const std::size_t vectors = (c.outputs + width - 1) / width;
+  constexpr std::size_t lanes = Stream::L::width;
+  const std::size_t vectors = (c.outputs + lanes - 1) / lanes;
   if (vectors > widest) return dense_many_panels<P>(w, c);
   dense_panel_of<P, widest>(vectors, w, c, 0);
 }

@@ -8,14 +8,19 @@ RLCOMPRESS_ALWAYS_INLINE void prefetch_bytes(const void* p, std::size_t at, std:
   for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(reinterpret_cast<const void*>(first + i));
 }
 
-struct FloatStream {
+template <class Of>
+struct FloatStreamOf {
+  using L = Of;
   static constexpr unsigned accumulators = Lanes::accumulators;
   const float* data;
-  RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const { return Lanes::load(data + i); }
-  RLCOMPRESS_ALWAYS_INLINE Vec load_first(std::size_t i, std::size_t n) const { return Lanes::load_first(data + i, n); }
+  RLCOMPRESS_ALWAYS_INLINE typename L::Vec load(std::size_t i) const { return L::load(data + i); }
+  RLCOMPRESS_ALWAYS_INLINE typename L::Vec load_first(std::size_t i, std::size_t n) const {
+    return L::load_first(data + i, n);
+  }
   RLCOMPRESS_ALWAYS_INLINE float one(std::size_t i) const { return data[i]; }
   RLCOMPRESS_ALWAYS_INLINE void prefetch(std::size_t i, std::size_t n) const { prefetch_bytes(data, 4 * i, 4 * n); }
 };
+using FloatStream = FloatStreamOf<Lanes>;
 
 // The first n < 8 bytes at p, the others zero; no byte beyond them is read, and no store is read back.
 RLCOMPRESS_ALWAYS_INLINE std::uint64_t first_bytes(const void* p, std::size_t n) {
@@ -33,6 +38,7 @@ RLCOMPRESS_ALWAYS_INLINE std::uint64_t first_bytes(const void* p, std::size_t n)
 }
 
 struct Int8Stream {
+  using L = Lanes;
   static constexpr unsigned accumulators = 8;
   const std::int8_t* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const { return Lanes::load_i8(data + i); }
@@ -49,6 +55,7 @@ struct Int8Stream {
 };
 
 struct Int4Stream {
+  using L = Lanes;
   static constexpr unsigned accumulators = 8;
   const std::uint8_t* data;
   RLCOMPRESS_ALWAYS_INLINE Vec load(std::size_t i) const {

@@ -200,6 +200,8 @@ struct NarrowLanes {
     _mm256_mask_storeu_ps(p, first(n), x);
   }
   static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 };
 
 #include "kernels/kernels.inl"
