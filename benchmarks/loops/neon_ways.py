@@ -71,7 +71,8 @@ def ways(item: CorpusItem, tolerance: float, paper_agent: Any, agent: Path) -> d
             nonlocal count
             count += isinstance(event, Progress) and event.phase == "moves"
 
-        chosen = NEON(max_drop=tolerance / 100, agent=str(agent), moves=TRAININGS, **options)
+        shared: dict[str, Any] = {"max_drop": tolerance / 100, "moves": TRAININGS, "balanced": "ignored"}
+        chosen = NEON(agent=str(agent), **shared, **options)
         found[name] = compress(network, task, chosen, seed=0, jobs=1, on_event=tell).best
         return Made(found[name], count, True, "shape")
 
