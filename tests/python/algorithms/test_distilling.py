@@ -69,3 +69,8 @@ def test_a_screened_snapshot_is_known_by_its_screen_alone() -> None:
     fresh = shelved(2, 0, 100.0)
     assert distilling._promising(state(()), fresh) == 99.5
     assert distilling._promising(state((), ladder=1), fresh) == 98.5
+
+
+def test_a_student_that_failed_the_test_promises_nothing() -> None:
+    seen = Shelved(Student((2,)), network(2), 1000.0, 0.0, np.full(40, 500.0))
+    assert distilling._promising(state((), confirmed=(seen.student.name,)), seen) == -np.inf

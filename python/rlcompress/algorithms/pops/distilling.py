@@ -152,8 +152,11 @@ def _largest_wanted(settings: Settings, state: State) -> float:
 def _promising(state: State, entry: Shelved) -> float:
     """What is known of a snapshot: its mean on the screen, before that a lower bound of the few visits.
 
-    Stricter where all small students failed the screen: their visits had promised too much.
+    Stricter where all small students failed the screen: their visits had promised too much. Nothing where its student
+    failed the acceptance test.
     """
+    if entry.student.name in state.confirmed:
+        return -np.inf
     errors = _ERRORS if state.ladder == 0 else _ERRORS_AFTER_FAILURE
     return entry.mean if entry.screened.size else entry.visit_mean - errors * entry.visit_error
 
@@ -208,7 +211,7 @@ def _screen(problem: Problem, settings: Settings, state: State, emit: Emit, limi
     left = [entry for entry in state.shelf if not entry.screened.size and entry.parameters > limit]
     shelf = tuple(sorted(old + again + rest + left, key=lambda entry: (entry.parameters, -entry.mean)))
     moved = replace(moved, shelf=shelf, members=())
-    if left and not any(entry.mean >= wanted for entry in old + again + rest):
+    if left and not any(_promising(moved, entry) >= wanted for entry in old + again + rest):
         return _screen(problem, settings, moved, emit, _largest_wanted(settings, moved))
     return _after_wave(problem, settings, moved, emit)
 
@@ -230,7 +233,7 @@ def _optimistic(entry: Shelved) -> float:
 def _after_wave(problem: Problem, settings: Settings, state: State, emit: Emit) -> State:
     """Focus below the smallest good shape once; climb the next ladder when nothing is good; else confirm."""
     screened = [entry for entry in state.shelf if entry.screened.size]
-    good = [entry for entry in screened if entry.mean >= bar(state.teacher_values, settings.keep_return)]
+    good = [entry for entry in screened if _promising(state, entry) >= bar(state.teacher_values, settings.keep_return)]
     if not good:
         return climb(problem, settings, state, emit)
     smallest = min(entry.parameters for entry in good)
