@@ -25,6 +25,8 @@ Several candidates are tested, and the winner must hold on fresh episodes.
 
 
 _SECOND_BLOCK = 1_000_000
+_AGAIN = 4
+"""Second block of an acceptance test, in lengths of the first."""
 _FIRST_LOOK = 25
 _PILOT = 100
 """Episodes, far from all others, whose spread says how many a test needs."""
@@ -176,9 +178,9 @@ def try_candidate(
     """Take a candidate through the acceptance test.
 
     An unpaired test takes fresh episodes for each candidate and the teacher's mean as known; a paired one takes the
-    episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, longer where
-    the candidate's returns spread more than the teacher's, and both must pass: among many candidates some pass one test
-    by luck.
+    episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, and both
+    must pass: among many candidates some pass one test by luck. Where a candidate's returns differ at all the second
+    block is longer, because a few episodes do not show failures that are rare.
     """
     teacher = state.teacher_values
     paired = is_paired(teacher, settings.keep_return)
@@ -186,7 +188,8 @@ def try_candidate(
     values = problem.task.score(network, "accept", start, teacher.size).values
     verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
     if verdict.accepted:
-        count = max(teacher.size, episodes_for(teacher, settings, values))
+        longer = min(_AGAIN * teacher.size, settings.max_episodes) if values.std() > 0 else 0
+        count = max(teacher.size, episodes_for(teacher, settings, values), longer)
         block = (start + _SECOND_BLOCK, count)
         state, again, repeated = _judge_again(problem, settings, state, network, block, paired)
         values = np.concatenate([values, again])
