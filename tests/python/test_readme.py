@@ -133,7 +133,7 @@ def test_options_in_prose_exist() -> None:
     loose = [span.split()[0] for span in spans() if span.startswith("--")]
     known = {
         text
-        for verb in ("pops", "inspect", "export")
+        for verb in ("pops", "inspect", "export", "bench")
         for parameter in getattr(command_of(verb), "params", [])
         for text in parameter.opts
     }

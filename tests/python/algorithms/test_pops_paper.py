@@ -203,7 +203,8 @@ def test_the_last_shrunk_network_is_the_result() -> None:
     assert last.network == state.record.shelf[-1].network
     assert last.accepted is not None
     assert (last.method, last.uses_reward) == ("distilled", False)
-    assert last.values.size == result.teacher.values.size == 20
+    # The second block of its test was a longer one, because its returns differ.
+    assert last.values.size == result.teacher.values.size == TINY.max_episodes
     assert result.teacher.mean == 100
     assert last.parameters < result.teacher.parameters
     shrunk = [one for one in result.candidates if one.judged_on == "screen"]
