@@ -38,7 +38,12 @@ def measure_group(name: str, group: Group, names: list[str], core: int) -> dict[
         rows.append(_row(work, group, chosen, names, core))
         print(f"{name}: {work.name}", file=sys.stderr, flush=True)
     found = {"group": name, "title": group.title, "machine": machine.describe(), "versions": machine.versions()}
-    return {**found, "command": " ".join(["benchmarks/kernels/measure.py", *sys.argv[1:]]), "clock": CLOCK, "rows": rows}
+    return {
+        **found,
+        "command": " ".join(["benchmarks/kernels/measure.py", *sys.argv[1:]]),
+        "clock": CLOCK,
+        "rows": rows,
+    }
 
 
 def _row(work: Any, group: Group, chosen: list[Contender], names: list[str], core: int) -> dict[str, Any]:
