@@ -207,6 +207,14 @@ def test_fine_tuning_killed_after_any_epoch_goes_on_where_it_was(tmp_path: Path)
         assert torch.equal(wanted, found)
 
 
+def test_fine_tuning_of_an_early_plan_is_not_taken_for_that_of_the_last(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"data": labelled(), "finetune_epochs": 1, **QUICK, "target_sparsity": 0.85}
+    rlc.prune(module(), run_dir=tmp_path, max_steps=1, **arguments)
+    result = rlc.prune(module(), run_dir=tmp_path, **arguments)
+    for mask, part in zip(result.masks, (one for one in result.model if isinstance(one, torch.nn.Linear))):
+        assert not part.weight.detach().numpy()[~mask].any()
+
+
 def test_more_workers_give_the_same_plan() -> None:
     pytest.importorskip("joblib")
     one, two = (rlc.prune(module(), data=labelled(), jobs=jobs, **QUICK) for jobs in (1, 2))

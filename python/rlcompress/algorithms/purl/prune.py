@@ -16,7 +16,7 @@ import numpy as np
 from rlcompress.algorithms.purl import PuRL
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
 from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask
-from rlcompress.algorithms.purl.tuning import told_as_a_run
+from rlcompress.algorithms.purl.tuning import checkpoint_of, told_as_a_run
 from rlcompress.arrays import BoolArray
 from rlcompress.engine.config import to_config
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
@@ -157,7 +157,7 @@ def prune(
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), _identity(target, data))
     result = _result(target, problem, outcome)
     if finetune_epochs:
-        place = None if run_dir is None else Path(run_dir) / f"finetune-{finetune_epochs}-epochs.ckpt"
+        place = None if run_dir is None else checkpoint_of(Path(run_dir), result.plan, finetune_epochs)
         tuning = FineTuning(epochs=finetune_epochs, seed=seed)
         result = _tuned(result, judge, metric, rows, data, tuning, place, _to_all(_listeners(on_event)))
     if run_dir is not None:

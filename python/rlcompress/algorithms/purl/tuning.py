@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +15,16 @@ import numpy as np
 from rlcompress.algorithms.purl.judging import network_inputs
 from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
 from rlcompress.importers.torch_module import from_torch, to_torch
+from rlcompress.layerwise.plan import Plan
 from rlcompress.network import Network
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
+
+
+def checkpoint_of(folder: Path, plan: Plan, epochs: int) -> Path:
+    """Where the fine-tuning of this plan is kept: a search that goes on to another plan trains afresh."""
+    digest = hashlib.sha256(json.dumps([plan.to_json(), epochs], sort_keys=True).encode()).hexdigest()
+    return folder / f"finetune-{digest[:12]}.ckpt"
 
 
 @contextmanager
