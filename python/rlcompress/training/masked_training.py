@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,7 @@ class MaskedTraining:
         self.model, self.settings, self.search = model, settings, search
         self.names = tuple(masks)
         self.masks = [masks[name] for name in self.names]
+        self.given = _digest(self.masks)
         self.weights: list[Any] = parameters_of(model, self.names)
         self.biases: list[Any] = biases_of(model, self.names)
         with preserved_generators():
@@ -153,7 +155,7 @@ class MaskedTraining:
 
     def _identity(self) -> dict[str, Any]:
         search = None if self.search is None else self.search.identity
-        return {"settings": repr(self.settings), "search": search, "names": list(self.names)}
+        return {"settings": repr(self.settings), "search": search, "names": list(self.names), "given": self.given}
 
     def _save(self, path: Path | None, done: int) -> None:
         if path is None:
@@ -187,6 +189,14 @@ class MaskedTraining:
         if record["curvature"] is not None:
             self.seen = Importance(record["curvature"], [], [])
         return done
+
+
+def _digest(masks: list[torch.Tensor]) -> str:
+    """What tells the masks that a training starts from."""
+    found = hashlib.sha256()
+    for mask in masks:
+        found.update(mask.cpu().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _outputs(teacher: Any) -> Any:
