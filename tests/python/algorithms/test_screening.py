@@ -16,7 +16,7 @@ from rlcompress.training.labels import Labels
 pytest.importorskip("torch")
 
 from rlcompress import PoPS
-from rlcompress.algorithms.pops import distilling
+from rlcompress.algorithms.pops import screening
 from rlcompress.algorithms.pops.state import Shelved, State
 
 
@@ -45,8 +45,7 @@ def shelved(hidden: int, variant: int, promised: float) -> Shelved:
 def state(shelf: tuple[Shelved, ...], **changes: Any) -> State:
     rows = np.zeros((4, 2), np.float32)
     values = np.where(np.arange(100) % 2, 99.0, 101.0)
-    labels, wave = Labels(rows, rows), distilling._FOCUS_WAVES + 1
-    return State("distil", 10.0, values, np.zeros(0), labels, shelf=shelf, wave=wave, **changes)
+    return State("distil", 10.0, values, np.zeros(0), Labels(rows, rows), shelf=shelf, **changes)
 
 
 def test_larger_students_get_their_turn_where_a_small_ones_promise_did_not_hold() -> None:
@@ -54,10 +53,9 @@ def test_larger_students_get_their_turn_where_a_small_ones_promise_did_not_hold(
     shelf = tuple(shelved(hidden, variant, 100.0) for hidden in (2, 8, 32) for variant in (0, 1))
     settings = PoPS()
     before = state(shelf)
-    limit = distilling._largest_wanted(settings, before)
+    limit = screening.largest_wanted(settings, before)
     assert limit < shelf[2].parameters
-    after = distilling._screen(problem, settings, before, lambda event: None, limit)
-    assert after.phase == "confirm"
+    after = screening.screen_shelf(problem, settings, before, limit)
     screened = {entry.student.hidden[0]: entry.mean for entry in after.shelf if entry.screened.size}
     assert screened == pytest.approx({2: 50.0, 8: 100.0}, abs=0.1)
     assert [entry.student.hidden[0] for entry in after.shelf if not entry.screened.size] == [32, 32]
@@ -65,12 +63,12 @@ def test_larger_students_get_their_turn_where_a_small_ones_promise_did_not_hold(
 
 def test_a_screened_snapshot_is_known_by_its_screen_alone() -> None:
     seen = Shelved(Student((2,)), network(2), 1000.0, 0.0, np.full(40, 5.0))
-    assert distilling._promising(state(()), seen) == 5.0
+    assert screening.promising(state(()), seen) == 5.0
     fresh = shelved(2, 0, 100.0)
-    assert distilling._promising(state(()), fresh) == 99.5
-    assert distilling._promising(state((), ladder=1), fresh) == 98.5
+    assert screening.promising(state(()), fresh) == 99.5
+    assert screening.promising(state((), ladder=1), fresh) == 98.5
 
 
 def test_a_student_that_failed_the_test_promises_nothing() -> None:
     seen = Shelved(Student((2,)), network(2), 1000.0, 0.0, np.full(40, 500.0))
-    assert distilling._promising(state((), confirmed=(seen.student.name,)), seen) == -np.inf
+    assert screening.promising(state((), confirmed=(seen.student.name,)), seen) == -np.inf
