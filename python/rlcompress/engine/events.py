@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Union
+
+from rlcompress.errors import InvalidValueError
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,25 @@ class RunFinished:
 
 Event = Union[RunStarted, PhaseStarted, Progress, CandidateScored, Note, StepFinished, RunFinished]
 Emit = Callable[[Event], None]
+OnEvent = Union[Emit, Sequence[Emit], None]
+
+
+def fan_out(*subscribers: OnEvent) -> Emit:
+    """One callable that hands every event to all of them, in order.
+
+    Raises:
+        InvalidValueError: a subscriber that cannot be called.
+    """
+    flat: list[Emit] = []
+    for subscriber in subscribers:
+        if subscriber is not None:
+            flat.extend([subscriber] if callable(subscriber) else subscriber)
+    for subscriber in flat:
+        if not callable(subscriber):
+            raise InvalidValueError(f"on_event: a callable or a sequence of them expected, found {subscriber!r}")
+
+    def emit(event: Event) -> None:
+        for receive in flat:
+            receive(event)
+
+    return emit

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import fields, is_dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from rlcompress.artifact import encode as encode_artifact
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
 from rlcompress.engine.durable import write_durably
-from rlcompress.engine.events import Emit, Event, Note
+from rlcompress.engine.events import Emit, Note, OnEvent, fan_out
 from rlcompress.engine.parallel import available_cpus
 from rlcompress.engine.process import Process
 from rlcompress.engine.registry import build_algorithm, build_task, read_teacher, write_reports
@@ -22,8 +21,6 @@ from rlcompress.engine.versions import versions
 from rlcompress.errors import ImportFormatError, InvalidValueError
 from rlcompress.network import Network
 from rlcompress.problem import Problem, Task
-
-OnEvent = Union[Emit, Sequence[Emit], None]
 
 
 def compress(
@@ -63,7 +60,7 @@ def compress(
         raise InvalidValueError(f"algorithm: a settings object such as PoPS() expected, found {algorithm!r}")
     record, budget = record_of(problem, algorithm), Budget(max_seconds, max_steps)
     if run_dir is None:
-        return _result(drive(algorithm, problem, _fan_out(on_event), None, budget), record)
+        return _result(drive(algorithm, problem, fan_out(on_event), None, budget), record)
     folder = Path(run_dir)
     with locked(folder):
         record, stored = open_run(folder, record, problem.teacher)
@@ -142,7 +139,7 @@ def _run_in(
     folder: Path, record: RunRecord, problem: Problem, process: Process[Any, Result], on_event: OnEvent, budget: Budget
 ) -> Result:
     with closing(EventLog(folder)) as log:
-        emit = _fan_out(log, on_event)
+        emit = fan_out(log, on_event)
         _note_versions(record, emit)
         result = _result(drive(process, problem, emit, Place(folder, record.identity), budget), record)
     if isinstance(result, Result):
@@ -168,19 +165,3 @@ def _result(outcome: Outcome[Result], record: RunRecord) -> Result:
         notes += (f"ended early, {outcome.reason} after step {outcome.steps}: a longer run may find smaller networks",)
     settings = {**result.settings, "algorithm": dict(record.settings), "task": dict(record.task)}
     return replace(result, notes=notes, seconds=outcome.seconds, settings=settings, versions=versions())
-
-
-def _fan_out(*subscribers: OnEvent) -> Emit:
-    flat: list[Callable[[Event], None]] = []
-    for subscriber in subscribers:
-        if subscriber is not None:
-            flat.extend([subscriber] if callable(subscriber) else subscriber)
-    for subscriber in flat:
-        if not callable(subscriber):
-            raise InvalidValueError(f"on_event: a callable or a sequence of them expected, found {subscriber!r}")
-
-    def emit(event: Event) -> None:
-        for receive in flat:
-            receive(event)
-
-    return emit

@@ -17,6 +17,7 @@ import torch
 
 import rlcompress as rlc
 from rlcompress.engine.driver import Budget, Place, drive
+from rlcompress.engine.events import StepFinished
 from rlcompress.errors import CheckpointError, EvaluationError, InvalidValueError
 from rlcompress.importers.torch_module import to_torch
 from rlcompress.layerwise.plan import Plan
@@ -185,6 +186,19 @@ def test_fine_tuning_keeps_the_zeros() -> None:
     assert result.tuned is not None
     for mask, part in zip(result.masks, (one for one in result.model if isinstance(one, torch.nn.Linear))):
         assert not part.weight.detach().numpy()[~mask].any()
+
+
+def test_an_interrupted_search_is_not_fine_tuned_and_goes_on_later(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"data": labelled(), "finetune_epochs": 1, **QUICK, "target_sparsity": 0.85}
+
+    def interrupt(event: Any) -> None:
+        if isinstance(event, StepFinished) and event.step == 2:
+            raise KeyboardInterrupt
+
+    result = rlc.prune(module(), run_dir=tmp_path, on_event=interrupt, **arguments)
+    assert result.tuned is None
+    assert result.notes[-1].startswith("ended early, interrupted")
+    assert rlc.prune(module(), run_dir=tmp_path, **arguments).tuned is not None
 
 
 def test_fine_tuning_killed_after_any_epoch_goes_on_where_it_was(tmp_path: Path) -> None:

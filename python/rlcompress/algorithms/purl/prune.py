@@ -21,7 +21,7 @@ from rlcompress.arrays import BoolArray
 from rlcompress.engine.config import to_config
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
 from rlcompress.engine.durable import write_durably
-from rlcompress.engine.events import Emit, Event
+from rlcompress.engine.events import Emit, OnEvent, fan_out
 from rlcompress.engine.registry import write_reports
 from rlcompress.engine.run_folder import EventLog, locked
 from rlcompress.engine.versions import versions
@@ -105,7 +105,7 @@ def prune(
     seed: int = 0,
     jobs: int = 1,
     run_dir: str | PathLike[str] | None = None,
-    on_event: Emit | Sequence[Emit] | None = None,
+    on_event: OnEvent = None,
     max_seconds: float | None = None,
     max_steps: int | None = None,
     **settings: Any,
@@ -124,7 +124,7 @@ def prune(
         skip: names or patterns of layers to leave dense.
         test: `(x, y)` or a loader for final figures; looked at once.
         algorithm: a `PuRL(...)`; or give its fields as `settings`, such as `target_sparsity=0.95`.
-        finetune_epochs: training epochs with masks held after the search.
+        finetune_epochs: training epochs with masks held after the search; none where the search was interrupted.
         finetune_data: `(x, y)` to fine-tune on; `data` unless given.
         seed: >= 0; every random number derives from it.
         jobs: worker processes; no influence on the result.
@@ -156,10 +156,10 @@ def prune(
     problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs)
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), _identity(target, data))
     result = _result(target, problem, outcome)
-    if finetune_epochs:
+    if finetune_epochs and outcome.reason != "interrupted":
         place = None if run_dir is None else checkpoint_of(Path(run_dir), result.plan, finetune_epochs)
         tuning = FineTuning(epochs=finetune_epochs, seed=seed)
-        result = _tuned(result, judge, metric, rows, data, tuning, place, _to_all(_listeners(on_event)))
+        result = _tuned(result, judge, metric, rows, data, tuning, place, fan_out(on_event))
     if run_dir is not None:
         _write(result, Path(run_dir))
     return result
@@ -176,15 +176,14 @@ def _driven(
     process: PuRL,
     problem: ModelProblem,
     run_dir: str | PathLike[str] | None,
-    on_event: Emit | Sequence[Emit] | None,
+    on_event: OnEvent,
     budget: Budget,
     identity: dict[str, Any],
 ) -> Outcome[Findings]:
     # The driver reads the name of the task alone; the process knows what else the problem holds.
     whole = cast(Any, problem)
-    listeners = _listeners(on_event)
     if run_dir is None:
-        return drive(process, whole, _to_all(listeners), None, budget)
+        return drive(process, whole, fan_out(on_event), None, budget)
     folder = Path(run_dir)
     record = {"algorithm": "purl", "settings": to_config(process), "seed": problem.seed, **identity}
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
@@ -194,19 +193,7 @@ def _driven(
             raise CheckpointError(f"{folder}: holds another run; choose another folder or remove it")
         text = json.dumps({**record, "versions": versions(), "identity": digest}, indent=2, sort_keys=True)
         write_durably(path, text.encode())
-        return drive(process, whole, _to_all([log, *listeners]), Place(folder, digest), budget)
-
-
-def _listeners(on_event: Emit | Sequence[Emit] | None) -> list[Emit]:
-    return [] if on_event is None else [on_event] if callable(on_event) else list(on_event)
-
-
-def _to_all(listeners: Sequence[Emit]) -> Emit:
-    def emit(event: Event) -> None:
-        for receive in listeners:
-            receive(event)
-
-    return emit
+        return drive(process, whole, fan_out(log, on_event), Place(folder, digest), budget)
 
 
 def _identity(target: Prunable, data: Any) -> dict[str, Any]:
