@@ -1,40 +1,74 @@
 // The gradient of a sparse matrix's weights, where it has entries: per entry 16 partial sums over the columns (column b
 // goes to sum b mod 16, rising, fused, from +0), then the tree s[i] + s[i + h] for h = 8, 4, 2, 1.
 
-template <std::size_t N>
-RLCOMPRESS_ALWAYS_INLINE float sddmm_entry(const float* x, const float* dy, std::size_t n) {
+// Whether a row's part of dy, a tile wide, stays in registers.
+constexpr bool sddmm_holds = sddmm_tile / width * 2 <= Lanes::accumulators;
+
+// The first levels of an entry's tree, down to one vector.
+template <class Row>
+RLCOMPRESS_ALWAYS_INLINE Vec sddmm_entry(const float* x, const Row& dy, std::size_t n) {
+  constexpr std::size_t N = 16 / width;
   Vec s[N];
   RLCOMPRESS_UNROLL
   for (std::size_t i = 0; i < N; ++i) s[i] = Lanes::zero();
+  RLCOMPRESS_UNROLL
   for (std::size_t b = 0; b < n; b += 16) {
     RLCOMPRESS_UNROLL
-    for (std::size_t i = 0; i < N; ++i) {
-      s[i] = Lanes::fma(Lanes::load(dy + b + i * width), Lanes::load(x + b + i * width), s[i]);
-    }
+    for (std::size_t i = 0; i < N; ++i) s[i] = Lanes::fma(dy(b + i * width), Lanes::load(x + b + i * width), s[i]);
   }
   RLCOMPRESS_UNROLL
   for (std::size_t h = N / 2; h > 0; h /= 2) {
     RLCOMPRESS_UNROLL
     for (std::size_t i = 0; i < h; ++i) s[i] = Lanes::add(s[i], s[i + h]);
   }
-  return Lanes::sum_halving(s[0]);
+  return s[0];
 }
 
-// A whole tile, with the row of dy in registers where it fits.
-template <std::size_t N>
-RLCOMPRESS_ALWAYS_INLINE void sddmm_run(const SddmmCall& c, const float* dy, std::size_t at, std::size_t count) {
-  for (std::size_t e = at; e < at + count; ++e) {
-    const float* x = c.x + c.columns[e] * c.stride;
-    RLCOMPRESS_ONE_REGISTER(x);
-    const float sum = c.n == sddmm_tile ? sddmm_entry<N>(x, dy, sddmm_tile) : sddmm_entry<N>(x, dy, c.n);
-    c.gradient[e] = c.add ? c.gradient[e] + sum : sum;
+// The last levels of as many entries' trees as a vector has lanes: together they share their shuffles.
+struct SddmmTrees {
+  const SddmmCall& c;
+  std::size_t at = 0;
+  Vec s[width];
+
+  explicit SddmmTrees(const SddmmCall& call) : c(call) {
+    for (Vec& one : s) one = Lanes::zero();
+  }
+  RLCOMPRESS_ALWAYS_INLINE void put(Vec one) {
+    s[at % width] = one;
+    if (++at % width == 0) sum(at - width, width);
+  }
+  RLCOMPRESS_ALWAYS_INLINE void sum(std::size_t first, std::size_t count) {
+    float* const to = c.gradient + first;
+    const Vec sums = Lanes::sums_halving(s);
+    Lanes::store_first(to, c.add ? Lanes::add(Lanes::load_first(to, count), sums) : sums, count);
+  }
+};
+
+RLCOMPRESS_ALWAYS_INLINE void sddmm_run(const SddmmCall& c, const SparseRun& run, SddmmTrees& trees) {
+  const float* const dy = c.dy + run.row * c.stride;
+  const std::uint16_t* const columns = c.columns + trees.at;
+  const auto all = [&](const auto& row, std::size_t n) RLCOMPRESS_INLINE_LAMBDA {
+    for (std::size_t e = 0; e < run.count; ++e) {
+      const float* x = c.x + columns[e] * c.stride;
+      RLCOMPRESS_ONE_REGISTER(x);
+      trees.put(sddmm_entry(x, row, n));
+    }
+  };
+  const auto read = [dy](std::size_t b) RLCOMPRESS_INLINE_LAMBDA { return Lanes::load(dy + b); };
+  if (c.n != sddmm_tile) {
+    all(read, c.n);
+  } else if constexpr (sddmm_holds) {
+    Vec held[sddmm_tile / width];
+    RLCOMPRESS_UNROLL
+    for (std::size_t i = 0; i < sddmm_tile / width; ++i) held[i] = Lanes::load(dy + i * width);
+    all([&held](std::size_t b) RLCOMPRESS_INLINE_LAMBDA { return held[b / width]; }, sddmm_tile);
+  } else {
+    all(read, sddmm_tile);
   }
 }
 
 void sddmm_rows_f32(const SddmmCall& c) noexcept {
-  std::size_t at = 0;
-  for (std::size_t run = 0; run < c.run_count; ++run) {
-    sddmm_run<16 / width>(c, c.dy + c.runs[run].row * c.stride, at, c.runs[run].count);
-    at += c.runs[run].count;
-  }
+  SddmmTrees trees(c);
+  for (std::size_t run = 0; run < c.run_count; ++run) sddmm_run(c, c.runs[run], trees);
+  if (trees.at % width > 0) trees.sum(trees.at - trees.at % width, trees.at % width);
 }
