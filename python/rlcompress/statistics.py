@@ -102,6 +102,30 @@ def episodes_needed(std: float, margin: float, power: float = 0.9, level: float 
     return max(2, math.ceil((max(z, 0.0) * std / margin) ** 2))
 
 
+def level_affordable(std: float, margin: float, count: int, power: float = 0.9) -> float:
+    """The strictest level at which `count` episodes still accept with the given power; `episodes_needed` turned round.
+
+    Args:
+        std, margin, power: as in `episodes_needed`; std > 0.
+        count: episodes, >= 1.
+
+    Returns:
+        Coverage of the two-sided interval, 0..1; 0 where no level has that power.
+
+    Raises:
+        InvalidValueError: a setting out of range.
+    """
+    if not (0 < std < math.inf and margin > 0 and count >= 1):
+        raise InvalidValueError(
+            f"std, margin and count: std > 0, margin > 0 and count >= 1 expected, found {std}, {margin} and {count}"
+        )
+    if not 0 < power < 1:
+        raise InvalidValueError(f"power: a value between 0 and 1 expected, found {power}")
+    normal = NormalDist()
+    z = margin * math.sqrt(count) / std - normal.inv_cdf(power)
+    return max(0.0, 2 * normal.cdf(z) - 1)
+
+
 def sequential_reject(values: Values, bar: float, z: float = 2.58, minimum: int = 8) -> bool:
     """Whether scoring may stop early because the mean is below the bar: `mean + z * standard error < bar`.
 

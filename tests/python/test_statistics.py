@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from rlcompress.errors import InvalidValueError
-from rlcompress.statistics import bootstrap_interval, episodes_needed, paired_interval, sequential_reject
+from rlcompress.statistics import (
+    bootstrap_interval,
+    episodes_needed,
+    level_affordable,
+    paired_interval,
+    sequential_reject,
+)
 
 
 def test_bootstrap_interval_agrees_with_the_normal_interval_of_a_large_sample():
@@ -68,6 +74,15 @@ def test_paired_interval_is_far_narrower_when_scores_move_together():
     assert lower < -1.0 < upper
     assert upper - lower < 0.5
     assert (lower, upper) == bootstrap_interval(student - teacher)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.998])
+def test_the_level_affordable_turns_episodes_needed_round(level: float) -> None:
+    count = episodes_needed(std=30.0, margin=5.0, level=level)
+    assert level_affordable(30.0, 5.0, count - 1) < level <= level_affordable(30.0, 5.0, count)
+    assert level_affordable(30.0, 0.1, 4) == 0.0
+    with pytest.raises(InvalidValueError, match="std, margin and count"):
+        level_affordable(0.0, 5.0, count)
 
 
 def test_episodes_needed_by_hand():

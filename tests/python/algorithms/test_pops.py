@@ -22,7 +22,7 @@ from rlcompress.engine.driver import Budget, Outcome, Place, drive
 from rlcompress.engine.events import CandidateScored, Emit, Event
 from rlcompress.engine.run import compress, resume
 from rlcompress.errors import InvalidValueError, UnsupportedError
-from rlcompress.problem import Problem
+from rlcompress.problem import Problem, Score
 from rlcompress.runtime import Runtime
 from rlcompress.training.labels import label
 
@@ -299,3 +299,22 @@ def test_a_candidate_with_a_wider_spread_is_tested_on_more_episodes() -> None:
     settings = PoPS(min_episodes=20, max_episodes=1000)
     teacher = np.tile([95.0, 105.0], 50)
     assert episodes_for(teacher, settings, np.tile([80.0, 120.0], 50)) > 10 * episodes_for(teacher, settings)
+
+
+def test_the_second_test_knows_the_teacher_better() -> None:
+    class Task:
+        """The teacher earns 100 in the long run, the candidate 97."""
+
+        def score(self, network: Any, split: str, start: int, count: int) -> Score:
+            return Score(np.where(np.arange(count) % 2, 1.0, -1.0) + (100.0 if network is teacher else 97.0))
+
+    teacher, candidate = linear(), linear(-1)
+    problem: Any = Problem(teacher, Task(), 0, 1)  # type: ignore[arg-type]
+    base = label(teacher, np.zeros((4, 4), np.float32))
+    unlucky = np.where(np.arange(20) % 2, 97.0, 95.0)  # so that 97 seems enough
+    settings = PoPS(min_episodes=20, max_episodes=1000)
+    state = State("confirm", 100.0, unlucky, np.zeros(0), base)
+    state = try_candidate(problem, settings, state, lambda event: None, candidate, "a name", "distilled")
+    assert "again: lower bound" in state.trials[0].reason
+    assert not state.trials[0].accepted
+    assert state.teacher_again.size >= 20

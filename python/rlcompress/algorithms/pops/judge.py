@@ -14,7 +14,7 @@ from rlcompress.engine.events import CandidateScored, Emit
 from rlcompress.errors import UnsupportedError
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem
-from rlcompress.statistics import bootstrap_interval, episodes_needed, paired_interval
+from rlcompress.statistics import bootstrap_interval, episodes_needed, level_affordable, paired_interval
 from rlcompress.training.distil import Student
 
 ACCEPTANCE_LEVEL = 0.98
@@ -22,6 +22,8 @@ ACCEPTANCE_LEVEL = 0.98
 
 Several candidates are tested, and the winner must hold on fresh episodes.
 """
+_SECOND_LEVELS = (0.95, 0.998)
+"""Of the second test: as strict as lets a network as good as the teacher pass nine times in ten."""
 
 
 _SECOND_BLOCK = 1_000_000
@@ -180,7 +182,7 @@ def try_candidate(
     An unpaired test takes fresh episodes for each candidate and the teacher's mean as known; a paired one takes the
     episodes that the teacher was scored on. What passes is tested once more on a second block of episodes, and both
     must pass: among many candidates some pass one test by luck. Where a candidate's returns differ at all the second
-    block is longer, because a few episodes do not show failures that are rare.
+    block is longer, because a few episodes do not show failures that are rare, nor what the teacher's mean is.
     """
     teacher = state.teacher_values
     paired = is_paired(teacher, settings.keep_return)
@@ -228,17 +230,34 @@ def try_candidate(
 def _judge_again(
     problem: Problem, settings: Settings, state: State, network: Network, block: tuple[int, int], paired: bool
 ) -> tuple[State, Float64Array, Verdict]:
-    """The same test on other episodes (first, number); the teacher's returns there are kept for the next one."""
+    """The same test on other episodes (first, number), and with the teacher's mean known better, from as many more."""
     start, count = block
     values = problem.task.score(network, "accept", start, count).values
-    if not paired:
-        return state, values, judge(values, state.teacher_values, settings.keep_return, paired=False)
+    keep = settings.keep_return
+    if paired or state.teacher_values.std() > 0:
+        state = _teacher_known_on(problem, state, count)
+    if paired:
+        teacher = state.teacher_again[:count]
+        level = _second_level(values - teacher, teacher, keep)
+        return state, values, judge(values, teacher, keep, level, paired=True)
+    teacher = np.concatenate([state.teacher_values, state.teacher_again])
+    return state, values, judge(values, teacher, keep, _second_level(values, teacher, keep), paired=False)
+
+
+def _second_level(values: Float64Array, teacher: Float64Array, keep: float) -> float:
+    """As strict as the number of episodes affords: the winner is one of many, and its lower bound must hold again."""
+    std, margin = float(values.std()), allowance(teacher, keep)
+    affordable = level_affordable(std, margin, values.size) if std > 0 and margin > 0 else 0.0
+    return float(np.clip(affordable, *_SECOND_LEVELS))
+
+
+def _teacher_known_on(problem: Problem, state: State, count: int) -> State:
+    """The state with the teacher's returns on the first `count` episodes of the second block."""
     known = state.teacher_again
-    if known.size < count:
-        more = problem.task.score(problem.teacher, "accept", start + known.size, count - known.size).values
-        known = np.concatenate([known, more])
-        state = replace(state, teacher_again=known)
-    return state, values, judge(values, known[:count], settings.keep_return, paired=True)
+    if known.size >= count:
+        return state
+    more = problem.task.score(problem.teacher, "accept", _SECOND_BLOCK + known.size, count - known.size).values
+    return replace(state, teacher_again=np.concatenate([known, more]))
 
 
 def accepted(state: State, uses_reward: bool | None = None) -> list[Trial]:

@@ -108,7 +108,7 @@ class State:
         phase: `distil`, `confirm`, `trim`, `polish`, `quantise`, `baselines`, `final` or `done`.
         teacher_values: returns of the teacher on the accept split.
         teacher_final: the same on the final split; empty until then.
-        teacher_again: the same on the second block of the accept split, where paired tests need it; empty until then.
+        teacher_again: the same on the second block of the accept split; empty until a second test needs it.
         base: labels on the teacher's own observations; every student starts from these.
         ladder: index of the ladder being climbed.
         focused: parameters of the smallest good student when the shapes below it got their own wave; 0 for never.
