@@ -19,7 +19,9 @@ target_include_directories(rlcompress
   PRIVATE ${rlcompress_source_dir})
 # They come after the user's flags: contracted or reordered sums (-ffast-math, -Ofast) would change results.
 # Where nobody chose a configuration, the kernels are optimised all the same.
+# In sections of their own, so that -Wl,--gc-sections drops the kernels of ranking and training from what runs models.
 target_compile_options(rlcompress PRIVATE
+  -ffunction-sections -fdata-sections
   -fno-exceptions -fno-rtti -fno-fast-math -fno-math-errno -ffp-contract=off $<$<STREQUAL:$<CONFIG>,>:-O3>)
 target_compile_definitions(rlcompress PRIVATE $<$<BOOL:${RLCOMPRESS_SCALAR_ONLY}>:RLCOMPRESS_SCALAR_ONLY>)
 set_target_properties(rlcompress PROPERTIES

@@ -29,9 +29,12 @@ def prefix(subdirectory_app: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def installed_app(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the programs, configured by `find_package` from an installation that has no Python in it."""
+    """Folder of the programs, configured by `find_package` from an installation that has no Python in it, and linked
+    as for a device.
+    """
     folder = tmp_path_factory.mktemp("installed")
-    return build(example_alone(folder / "sources"), folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    settings = (f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_EXE_LINKER_FLAGS=-Wl,--gc-sections")
+    return build(example_alone(folder / "sources"), folder / "build", *settings)
 
 
 @pytest.fixture(scope="session")

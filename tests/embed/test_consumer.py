@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from embed.builds import BALANCE, EXAMPLE, GOLDEN, ROOT
+from embed.builds import BALANCE, EXAMPLE, GOLDEN, ROOT, tool
 from rlcompress import kernels
 from rlcompress.runtime import Runtime
 
+CPP = ROOT / "src" / "cpp"
 WAYS = ("subdirectory", "installed", "wheel")
 
 
@@ -75,6 +76,14 @@ def test_an_instruction_set_that_was_left_out_is_refused(wheel_app: Path) -> Non
     done = call(wheel_app / "app", BALANCE, np.zeros(4, np.float32), "avx2")
     assert done.returncode == 1
     assert "no target of that name" in done.stderr
+
+
+def test_a_linker_that_drops_sections_leaves_the_compression_out(installed_app: Path) -> None:
+    symbols = subprocess.run([tool("nm"), installed_app / "app"], capture_output=True, text=True, check=True).stdout
+    assert "normalise_f32" in symbols
+    for kernel in ("spmm_rows_f32", "sddmm_rows_f32", "sift_magnitudes_f32", "block_moments_f32", "adam_f32"):
+        assert kernel in (CPP / "kernels" / "table.inl").read_text(encoding="utf-8")
+        assert kernel not in symbols
 
 
 def test_the_pole_stays_up(programs: Path) -> None:

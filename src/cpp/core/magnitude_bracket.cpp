@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t run = 4;  // elements drawn together: one miss of the cache brings them all
 
 // One run from each stratum of all weights, at a pseudo-random place so that periodic data cannot hide.
-std::int32_t draw_sample(const KernelTable& table, WeightArrays weights, std::uint64_t total, std::int32_t* sample,
+std::int32_t draw_sample(const CompressionTable& table, WeightArrays weights, std::uint64_t total, std::int32_t* sample,
                          std::size_t size) noexcept {
   const std::size_t runs = size / run;
   const std::uint64_t stratum = total / runs;
@@ -44,7 +44,7 @@ std::int32_t draw_sample(const KernelTable& table, WeightArrays weights, std::ui
 }
 
 struct Sample {
-  const KernelTable& table;
+  const CompressionTable& table;
   const std::int32_t* magnitudes;
   std::size_t size;
 
@@ -87,7 +87,7 @@ struct Sample {
 
 }  // namespace
 
-Bracket guess_bracket(const KernelTable& table, WeightArrays weights, std::uint64_t total, std::uint64_t keep,
+Bracket guess_bracket(const CompressionTable& table, WeightArrays weights, std::uint64_t total, std::uint64_t keep,
                       View<std::uint64_t> scratch) noexcept {
   const double all = static_cast<double>(total);
   const double root = std::cbrt(all);

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t bin_count = 2048;
 constexpr std::size_t chunk = std::size_t{1} << 30;  // so that the 32-bit counters of the kernels hold
 
-MagnitudeCount count_all(const KernelTable& table, WeightArrays weights, const MagnitudeRange& range,
+MagnitudeCount count_all(const CompressionTable& table, WeightArrays weights, const MagnitudeRange& range,
                          std::uint64_t* bins) noexcept {
   std::uint32_t part[bin_count] = {};
   MagnitudeCount count{};
@@ -32,7 +32,7 @@ MagnitudeCount count_all(const KernelTable& table, WeightArrays weights, const M
 }
 
 // All magnitudes lie in low < m <= high; 1 <= keep <= their number.
-Cut bisect(const KernelTable& table, View<const std::int32_t> magnitudes, std::int32_t low, std::int32_t high,
+Cut bisect(const CompressionTable& table, View<const std::int32_t> magnitudes, std::int32_t low, std::int32_t high,
            std::uint64_t keep, bool exact) noexcept {
   const std::uint64_t most = exact ? keep - 1 : keep;
   if (magnitudes.size() <= most) return {low, 0};
@@ -53,7 +53,8 @@ Cut bisect(const KernelTable& table, View<const std::int32_t> magnitudes, std::i
 
 }  // namespace
 
-Status cut_directly(const KernelTable& table, WeightArrays weights, std::uint64_t keep, bool exact, Cut& cut) noexcept {
+Status cut_directly(const CompressionTable& table, WeightArrays weights, std::uint64_t keep, bool exact,
+                    Cut& cut) noexcept {
   std::int32_t magnitudes[direct_capacity];
   std::size_t n = 0;
   std::int32_t largest = 0;
@@ -68,7 +69,7 @@ Status cut_directly(const KernelTable& table, WeightArrays weights, std::uint64_
 
 // Each round narrows the range to one bin; magnitudes on the range's two ends are settled at once, so heavy ties cost
 // nothing.
-Status cut_by_counting(const KernelTable& table, WeightArrays weights, std::uint64_t keep, MagnitudeRange range,
+Status cut_by_counting(const CompressionTable& table, WeightArrays weights, std::uint64_t keep, MagnitudeRange range,
                        Cut& cut) noexcept {
   constexpr auto infinity = static_cast<std::uint32_t>(infinity_magnitude);
   std::uint64_t bins[bin_count];
@@ -99,7 +100,7 @@ Status cut_by_counting(const KernelTable& table, WeightArrays weights, std::uint
   }
 }
 
-Cut cut_found(const KernelTable& table, View<const std::uint64_t> found, std::int32_t low, std::int32_t high,
+Cut cut_found(const CompressionTable& table, View<const std::uint64_t> found, std::int32_t low, std::int32_t high,
               std::uint64_t keep) noexcept {
   if (found.size() <= direct_capacity) {
     std::int32_t magnitudes[direct_capacity];

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/table.hpp"
+#include "kernels/compression_table.hpp"
 
 namespace rlcompress {
 
@@ -29,20 +29,21 @@ struct Bracket {
 };
 
 // From a sample that is drawn into the scratch memory; total > direct_capacity, 0 < keep < total.
-Bracket guess_bracket(const KernelTable& table, WeightArrays weights, std::uint64_t total, std::uint64_t keep,
+Bracket guess_bracket(const CompressionTable& table, WeightArrays weights, std::uint64_t total, std::uint64_t keep,
                       View<std::uint64_t> scratch) noexcept;
 
 // Few weights are ranked in a copy of their magnitudes. `exact`: over is the keep-th largest magnitude itself.
 inline constexpr std::size_t direct_capacity = 4096;
-Status cut_directly(const KernelTable& table, WeightArrays weights, std::uint64_t keep, bool exact, Cut& cut) noexcept;
+Status cut_directly(const CompressionTable& table, WeightArrays weights, std::uint64_t keep, bool exact,
+                    Cut& cut) noexcept;
 
 // Counting passes over all weights, beginning with a range: a handful is the worst case whatever the data. `cut.over`
 // is the keep-th largest magnitude, 1 <= keep <= total.
-Status cut_by_counting(const KernelTable& table, WeightArrays weights, std::uint64_t keep, MagnitudeRange range,
+Status cut_by_counting(const CompressionTable& table, WeightArrays weights, std::uint64_t keep, MagnitudeRange range,
                        Cut& cut) noexcept;
 
 // Among the entries that a sift has noted (bits << 32 | index, all low < bits <= high), 1 <= keep <= found.size().
-Cut cut_found(const KernelTable& table, View<const std::uint64_t> found, std::int32_t low, std::int32_t high,
+Cut cut_found(const CompressionTable& table, View<const std::uint64_t> found, std::int32_t low, std::int32_t high,
               std::uint64_t keep) noexcept;
 
 }  // namespace rlcompress

@@ -46,7 +46,7 @@ Status SparseMatrix::multiply(View<const float> x, std::size_t columns, View<con
   if (overlap(x, out) || overlap(bias, out)) return Status::overlap;
   if (workspace.size() < workspace_bytes()) return Status::workspace_size;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   if (y.size() == 0) return Status::ok;
   void* free = workspace.data();

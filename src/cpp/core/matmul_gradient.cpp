@@ -15,7 +15,7 @@ Status SparseMatrix::gradient(View<const float> x, View<const float> dy, std::si
     return Status::matrix_shape;
   }
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   if (columns == 0) std::fill(out.begin(), out.end(), 0.0F);
   const CanonicalFloats floats;

@@ -68,7 +68,7 @@ SiftCall call_of(View<const float> w, std::uint8_t* mask, bool packed, std::int3
 // One mask after a cut without ties, or with as many as `ties` allows: the block where they run out is written once
 // more.
 template <class Element>
-void write_mask(const KernelTable& table, Masks<Element> masks, View<const float> w, std::uint8_t* mask, Cut& cut,
+void write_mask(const CompressionTable& table, Masks<Element> masks, View<const float> w, std::uint8_t* mask, Cut& cut,
                 SiftCount& count) noexcept {
   constexpr std::size_t block = 4096;
   for (std::size_t i = 0; i < w.size();) {
@@ -96,7 +96,7 @@ void write_mask(const KernelTable& table, Masks<Element> masks, View<const float
 }
 
 template <class Element>
-Status write_masks(const KernelTable& table, WeightArrays weights, Masks<Element> masks, Cut cut) noexcept {
+Status write_masks(const CompressionTable& table, WeightArrays weights, Masks<Element> masks, Cut cut) noexcept {
   SiftCount count{};
   for (std::size_t a = 0; a < weights.size(); ++a) write_mask(table, masks, weights[a], masks.data(a), cut, count);
   return status_of(count);
@@ -122,7 +122,7 @@ void settle(WeightArrays weights, Masks<Element> masks, View<const std::uint64_t
 
 // One pass writes all masks but for the elements inside the bracket. False: the bracket missed, or holds too many.
 template <class Element>
-bool keep_in_one_pass(const KernelTable& table, WeightArrays weights, std::uint64_t keep, Masks<Element> masks,
+bool keep_in_one_pass(const CompressionTable& table, WeightArrays weights, std::uint64_t keep, Masks<Element> masks,
                       const Bracket& bracket, View<std::uint64_t> scratch, Status& status) noexcept {
   SiftCount count{};
   std::uint64_t first = 0;
@@ -151,7 +151,7 @@ Status keep_masks(WeightArrays weights, std::size_t keep, Masks<Element> masks, 
   const std::uint64_t total = size_of(weights);
   if (keep > total) return Status::keep_count;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   if (keep == 0 || keep == total) {
     return write_masks(*table, weights, masks, {keep == 0 ? infinity_magnitude : -1, 0});
@@ -177,7 +177,7 @@ Status threshold_mask(View<const float> weights, float threshold, View<Element> 
   if (!masks.fit(WeightArrays(&weights, 1))) return Status::mask_size;
   if (std::isnan(threshold)) return Status::not_a_number;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   std::int32_t bits = 0;
   if (threshold > 0) std::memcpy(&bits, &threshold, sizeof(bits));
@@ -196,7 +196,7 @@ Status magnitude_threshold(WeightArrays weights, std::size_t keep, MagnitudeThre
   const std::uint64_t total = size_of(weights);
   if (keep > total) return Status::keep_count;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   Cut cut{};
   const std::uint64_t rank = std::clamp<std::uint64_t>(keep, 1, std::max<std::uint64_t>(total, 1));

@@ -4,7 +4,7 @@
 
 #include <rlcompress/matmul.hpp>
 
-#include "kernels/table.hpp"
+#include "kernels/compression_table.hpp"
 
 namespace rlcompress {
 

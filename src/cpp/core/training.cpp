@@ -17,7 +17,7 @@ Status sgd_update(View<float> weights, View<const float> gradient, View<float> v
   const std::size_t n = weights.size();
   if (gradient.size() != n || (velocity.size() != 0 && velocity.size() != n)) return Status::matrix_shape;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats floats;
   table->sgd(weights.data(), gradient.data(), velocity.size() > 0 ? velocity.data() : nullptr, n, rate, momentum);
@@ -29,7 +29,7 @@ Status adam_update(View<float> weights, View<const float> gradient, View<float> 
   const std::size_t n = weights.size();
   if (gradient.size() != n || mean.size() != n || square.size() != n) return Status::matrix_shape;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats floats;
   table->adam({weights.data(), gradient.data(), mean.data(), square.data(), n, adam.beta1, adam.beta2, adam.rate,
@@ -51,7 +51,7 @@ Status activation_slope(std::uint8_t activation, View<const float> y, View<float
   if (activation >= activations_with_slope) return Status::unknown_value;
   if (y.size() != dy.size()) return Status::matrix_shape;
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats floats;
   table->slope(static_cast<Activation>(activation), y.data(), dy.data(), y.size());

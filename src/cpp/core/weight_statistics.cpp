@@ -17,7 +17,7 @@ constexpr std::size_t block = 4096;
 
 Status weight_statistics(View<const float> weights, WeightStatistics& statistics) noexcept {
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats canonical;
   double mean = 0;
@@ -48,7 +48,7 @@ Status counts_at_least(View<const float> weights, View<const float> thresholds, 
     if (std::isnan(threshold)) return Status::not_a_number;
   }
   Status status = Status::ok;
-  const KernelTable* const table = active_table(status);
+  const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   std::fill(counts.begin(), counts.end(), std::int64_t{0});
   for (std::size_t i = 0; i < weights.size(); i += block) {

@@ -1,4 +1,4 @@
-// The table of the target that includes this; the order is that of KernelTable.
+// The tables of the target that includes this; the order is that of their structs.
 constexpr KernelTable make_table(const char* name, bool (*available)() noexcept) noexcept {
   return KernelTable{
       name,
@@ -17,6 +17,11 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       head_raw_f32,
       head_clip_f32,
       head_squash_f32,
+  };
+}
+
+constexpr CompressionTable make_compression_table() noexcept {
+  return CompressionTable{
       count_magnitudes_f32,
       sift_magnitudes_f32,
       magnitudes_f32,

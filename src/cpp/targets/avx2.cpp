@@ -193,6 +193,7 @@ bool available() noexcept { return __builtin_cpu_supports("avx2") != 0 && __buil
 }  // namespace
 
 constexpr KernelTable table_avx2 = make_table("avx2", available);
+constexpr CompressionTable compression_avx2 = make_compression_table();
 
 }  // namespace rlcompress
 

@@ -231,8 +231,10 @@ bool available() noexcept {
 
 #if RLCOMPRESS_AVX512_VNNI
 constexpr KernelTable table_avx512vnni = make_table("avx512vnni", available);
+constexpr CompressionTable compression_avx512vnni = make_compression_table();
 #else
 constexpr KernelTable table_avx512 = make_table("avx512", available);
+constexpr CompressionTable compression_avx512 = make_compression_table();
 #endif
 
 }  // namespace rlcompress

@@ -232,8 +232,10 @@ bool available() noexcept {
 
 #if RLCOMPRESS_NEON_DOT
 constexpr KernelTable table_neondot = make_table("neondot", available);
+constexpr CompressionTable compression_neondot = make_compression_table();
 #else
 constexpr KernelTable table_neon = make_table("neon", available);
+constexpr CompressionTable compression_neon = make_compression_table();
 #endif
 
 }  // namespace rlcompress

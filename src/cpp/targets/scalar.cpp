@@ -162,5 +162,6 @@ bool available() noexcept { return true; }
 }  // namespace
 
 constexpr KernelTable table_scalar = make_table("scalar", available);
+constexpr CompressionTable compression_scalar = make_compression_table();
 
 }  // namespace rlcompress
