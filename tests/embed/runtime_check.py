@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from embed.exported import cases_of
-from embed.targets import RVV, RVV_CLANG, commands
+from embed.targets import RVV, RVV_CLANG, SVE, SVE_OPTIONS, commands
 from rlcompress import artifact, kernels
 from rlcompress.errors import FormatError
 from rlcompress.network import Network
@@ -70,6 +70,7 @@ class RuntimeTarget:
 RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
     RuntimeTarget("runtime-x86-64", "g++"),
     RuntimeTarget("runtime-aarch64", "aarch64-linux-gnu-g++", ("-static",), ("qemu-aarch64",), ("cortex-a53", "max")),
+    RuntimeTarget("runtime-aarch64-sve", "aarch64-linux-gnu-g++", SVE_OPTIONS, ("qemu-aarch64",), SVE),
     RuntimeTarget("runtime-armhf", "arm-linux-gnueabihf-g++", ("-static", "-mfpu=vfpv3-d16"), ("qemu-arm",)),
     RuntimeTarget("runtime-riscv64", "riscv64-linux-gnu-g++", ("-static",), ("qemu-riscv64",)),
     RuntimeTarget("runtime-riscv64-v", "clang++-19", (*RVV_CLANG, "-O3"), ("qemu-riscv64",), RVV),

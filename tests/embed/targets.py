@@ -71,6 +71,7 @@ def _bare(name: str) -> Target:
     return Target(name, "arm-none-eabi-gcc", core.options, core.link, core.runner, bare=True)
 
 
+SVE_OPTIONS = ("-static", "-march=armv8.2-a+sve")
 SVE = tuple(f"max,sve{bits}=on" for bits in (128, 256, 512))
 """AArch64 with vectors of lengths that the program does not know."""
 
@@ -88,7 +89,7 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "aarch64-sve",
         "aarch64-linux-gnu-gcc",
-        ("-static", "-march=armv8.2-a+sve"),
+        SVE_OPTIONS,
         runner=("qemu-aarch64",),
         cpus=SVE,
     ),

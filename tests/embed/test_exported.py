@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import rlcompress
-from embed.cross_check import GOLDEN, check
+from embed.cross_check import GOLDEN, check, check_program
 from embed.exported import random_stored, write_programs
 from embed.targets import EXAMPLE, TARGETS, Target
 from rlcompress import artifact
 from rlcompress.exporters import export
-from rlcompress.layers import Dense
+from rlcompress.layers import Dense, IntegerDense
 from rlcompress.network import Network
 
 BALANCE = GOLDEN / "v1_balance.rlc"
@@ -39,6 +39,18 @@ def test_the_same_bits_on_another_processor(target: Target, tmp_path: Path) -> N
         *(artifact.load(GOLDEN / f"v1_{name}.rlc") for name in ("int4", "sparse", "squash")),
     ]
     assert check(present(target), write_programs(tmp_path, networks, 7)) is None
+
+
+def test_inputs_become_bytes_in_vectors_of_any_length(tmp_path: Path) -> None:
+    """GCC 12 loses lanes there with SVE at -O3."""
+    target = present(next(target for target in TARGETS if target.name == "aarch64-sve"))
+    networks = [network for network in random_stored(0, 150) if has_integers(network)]
+    (program,) = write_programs(tmp_path, networks[:16], 7)
+    assert check_program(target, program, "-O3") is None
+
+
+def has_integers(network: Network) -> bool:
+    return any(isinstance(layer, IntegerDense) and layer.weight.shape[1] > 8 for layer in network.layers)
 
 
 def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

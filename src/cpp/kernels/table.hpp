@@ -11,6 +11,11 @@
 #error "rlcompress must not be compiled with -ffast-math: it promises the same bits everywhere"
 #endif
 
+// GCC 12 loses lanes when it turns floats into bytes in SVE vectors of more than 128 bits.
+#if defined(__ARM_FEATURE_SVE) && !defined(__clang__)
+#pragma GCC target("+nosve")
+#endif
+
 #define RLCOMPRESS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define RLCOMPRESS_INLINE_LAMBDA __attribute__((always_inline))
 

@@ -33,6 +33,10 @@ GUARD = f"""\
 #pragma GCC optimize("no-tree-vectorize,no-tree-slp-vectorize")
 #endif
 #endif
+/* GCC 12 loses lanes when it turns floats into bytes in SVE vectors of more than 128 bits. */
+#if defined(__ARM_FEATURE_SVE) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC target("+nosve")
+#endif
 """
 
 _BITS = """\

@@ -16,6 +16,9 @@ OPEN = """\
 #if defined(__ARM_FEATURE_MVE) && __ARM_FEATURE_MVE & 2
 #pragma GCC optimize("no-tree-vectorize,no-tree-slp-vectorize")
 #endif
+#if defined(__ARM_FEATURE_SVE)
+#pragma GCC target("+nosve")
+#endif
 #endif
 """
 
