@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class _WholeModel:
+class _WholeModel(ABC):
     """Remembers scores; one call of the judge is one network evaluation."""
 
     def __init__(self, prunable: Prunable, cache: bool) -> None:
@@ -47,8 +48,9 @@ class _WholeModel:
         """Network evaluations that a change of this layer alone costs."""
         return 1.0
 
+    @abstractmethod
     def _judge(self, plan: Plan) -> Any:
-        raise NotImplementedError
+        """What the judge says of a plan."""
 
 
 class CallableEvaluator(_WholeModel):

@@ -17,8 +17,8 @@ from rlcompress.problem import Float64Array, Problem
 from rlcompress.statistics import bootstrap_interval, episodes_needed, level_affordable, paired_interval
 from rlcompress.training.distil import Student
 
-ACCEPTANCE_LEVEL = 0.98
-"""Stricter than the 95 % of the final figures.
+_FIRST_LEVEL = 0.98
+"""Of the first test: stricter than the 95 % of the final figures.
 
 Several candidates are tested, and the winner must hold on fresh episodes.
 """
@@ -92,7 +92,7 @@ def episodes_for(pilot: Float64Array, settings: Settings, student: Float64Array 
     """
     margin = allowance(pilot, settings.keep_return)
     std = float(np.std(pilot if student is None else student, ddof=1))
-    needed = episodes_needed(std, margin, level=ACCEPTANCE_LEVEL) if std > 0 and margin > 0 else 0
+    needed = episodes_needed(std, margin, level=_FIRST_LEVEL) if std > 0 and margin > 0 else 0
     return int(np.clip(needed, settings.min_episodes, settings.max_episodes))
 
 
@@ -188,7 +188,7 @@ def try_candidate(
     paired = is_paired(teacher, settings.keep_return)
     start = 0 if paired else (1 + len(state.trials)) * settings.max_episodes
     values = problem.task.score(network, "accept", start, teacher.size).values
-    verdict = judge(values, teacher, settings.keep_return, ACCEPTANCE_LEVEL)
+    verdict = judge(values, teacher, settings.keep_return, _FIRST_LEVEL)
     if verdict.accepted:
         longer = min(_AGAIN * teacher.size, settings.max_episodes) if values.std() > 0 else 0
         count = max(teacher.size, episodes_for(teacher, settings, values), longer)
