@@ -4,7 +4,8 @@
 
 FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept in --nets). Plans are judged on images
 held out of training; the test images are looked at once before and once after fine-tuning. Runs that have a JSON file
-are left alone, so that the command goes on where it was stopped. Writes one file per run and `purl_cifar.md` over all.
+are left alone, and rows of an unfinished one are in --nets, so that the command goes on where it was stopped. Writes
+one file per run and `purl_cifar.md` over all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,47 +40,49 @@ def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
     return 100 * float((found == rows[1]).double().mean())
 
 
-def plans_of(
-    model: Any, target: Prunable, data: Cifar, sparsity: float, plans: int, seed: int
-) -> dict[str, tuple[Any, float]]:
-    """Plan and seconds by method."""
-    made: dict[str, tuple[Any, float]] = {
-        name: (baseline(target.layers, sparsity, FLOOR), 0.0) for name, baseline in BASELINES.items()
-    }
+def plan_of(
+    method: str, model: Any, target: Prunable, data: Cifar, sparsity: float, plans: int, seed: int
+) -> tuple[Any, float]:
+    """The method's plan, and the seconds that its search took."""
+    if method in BASELINES:
+        return BASELINES[method](target.layers, sparsity, FLOOR), 0.0
     began = time.perf_counter()
     algorithm = rlc.PuRL(target_sparsity=sparsity, evaluations=plans, pareto=0, recovery="batchnorm", min_keep=FLOOR)
     found = rlc.prune(model, data=data.judge, algorithm=algorithm, seed=seed)
-    made["purl"] = found.plan, time.perf_counter() - began
-    return made
+    return found.plan, time.perf_counter() - began
 
 
-def one_network(model: Any, data: Cifar, arguments: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
-    """Rows of the table for one dense network."""
+def one_network(model: Any, data: Cifar, arguments: argparse.Namespace, seed: int, kept: Path) -> list[dict[str, Any]]:
+    """Rows of the table for one dense network; those in the file `kept` are not made again."""
     target = prunable(model, data.judge[0][:1])
     repaired = evaluator(target, data=data.judge, recovery="batchnorm")
     dense = accuracy(model, data.test)
-    rows = []
+    rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
+    made = {(row["target"], row["method"]) for row in rows}
     settings = FineTuning(epochs=arguments.tune_epochs, batch_size=128, learning_rate=1e-3, distil=0.5, seed=seed)
-    for sparsity in arguments.sparsities:
-        for method, (plan, seconds) in plans_of(model, target, data, sparsity, arguments.plans, seed).items():
-            pruned = target.apply(plan)
-            began = time.perf_counter()
-            tuned = fine_tune(pruned, plan, data.train, settings, teacher=model, augment=shifted)
-            rows.append(
-                {
-                    "target": sparsity,
-                    "method": method,
-                    "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
-                    "judge": 100 * repaired.score(plan.kept),
-                    "before": accuracy(pruned, data.test),
-                    "after": accuracy(tuned, data.test),
-                    "dense": dense,
-                    "search_seconds": seconds,
-                    "tuning_seconds": time.perf_counter() - began,
-                    "kept": list(plan.kept),
-                }
-            )
-            print(json.dumps(rows[-1]), flush=True)
+    for sparsity, method in product(arguments.sparsities, (*BASELINES, "purl")):
+        if (sparsity, method) in made:
+            continue
+        plan, seconds = plan_of(method, model, target, data, sparsity, arguments.plans, seed)
+        pruned = target.apply(plan)
+        began = time.perf_counter()
+        tuned = fine_tune(pruned, plan, data.train, settings, teacher=model, augment=shifted)
+        rows.append(
+            {
+                "target": sparsity,
+                "method": method,
+                "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
+                "judge": 100 * repaired.score(plan.kept),
+                "before": accuracy(pruned, data.test),
+                "after": accuracy(tuned, data.test),
+                "dense": dense,
+                "search_seconds": seconds,
+                "tuning_seconds": time.perf_counter() - began,
+                "kept": list(plan.kept),
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+        kept.write_text(json.dumps(rows))
     return rows
 
 
@@ -138,7 +142,8 @@ def main() -> None:
                 continue
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
-            rows = one_network(model, data, arguments, seed)
+            kept = arguments.nets / f"{path.stem}-rows{arguments.rows}-epochs{arguments.dense_epochs}.json"
+            rows = one_network(model, data, arguments, seed, kept)
             settings = {key: getattr(arguments, key) for key in ("width", "rows", "dense_epochs", "tune_epochs")}
             settings |= {"plans": arguments.plans, "sparsities": arguments.sparsities, "weights": weights}
             path.write_text(

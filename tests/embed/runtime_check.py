@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from embed.exported import cases_of
 from embed.targets import RVV, RVV_CLANG, SVE, SVE_OPTIONS, commands
 from rlcompress import artifact, kernels
 from rlcompress.errors import FormatError
+from rlcompress.exporters.emulated import COMPILER, CORES
 from rlcompress.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +35,8 @@ class RuntimeTarget:
         options: of the compiler.
         runner: the command that runs the program, before its path.
         cpus: what the runner's `-cpu` is given: the program runs once on each.
+        link: after the sources.
+        bare: without an operating system: files and output through the debugger.
     """
 
     name: str
@@ -40,10 +44,16 @@ class RuntimeTarget:
     options: tuple[str, ...] = ()
     runner: tuple[str, ...] = ()
     cpus: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    bare: bool = False
 
     def missing(self) -> list[str]:
-        """Commands that are not installed."""
-        return [command for command in (self.compiler, *self.runner[:1]) if shutil.which(command) is None]
+        """Commands and headers that are not installed."""
+        missing = [command for command in (self.compiler, *self.runner[:1]) if shutil.which(command) is None]
+        if not missing and self.bare:
+            asked = [self.compiler, "-x", "c++", "-fsyntax-only", "-include", "vector", "/dev/null"]
+            missing = ["<vector>"] if subprocess.run(asked, capture_output=True, check=False).returncode != 0 else []
+        return missing
 
     def build(self, program: Path, *options: str) -> None:
         """Compile the core and the program that checks it.
@@ -52,7 +62,7 @@ class RuntimeTarget:
             CalledProcessError: it does not compile.
         """
         sources = [path for folder in ("core", "layers", "targets") for path in sorted((CORE / folder).glob("*.cpp"))]
-        if "-DRLCOMPRESS_SCALAR_ONLY" in options:
+        if "-DRLCOMPRESS_SCALAR_ONLY" in (*self.options, *options):
             sources = [path for path in sources if path.parent.name != "targets" or path.stem == "scalar"]
         flags = [
             "-std=c++17",
@@ -63,8 +73,24 @@ class RuntimeTarget:
             f"-I{CORE}",
             f"-I{CORE}/include",
         ]
-        main = Path(__file__).with_name("runtime_check.cpp")
-        subprocess.run([self.compiler, *flags, *self.options, *options, *sources, main, "-o", program], check=True)
+        mains = [Path(__file__).with_name("runtime_check.cpp")]
+        mains += [Path(__file__).with_name("bare_main.cpp")] if self.bare else []
+        command = [self.compiler, *flags, *self.options, *options, *sources, *mains, *self.link, "-o", program]
+        subprocess.run(command, check=True)
+
+    def run(self, command: tuple[str, ...], program: Path, files: list[Path]) -> subprocess.CompletedProcess[str]:
+        """Runs the program on these files by one of the commands that run programs."""
+        folder = Path(os.path.commonpath([file.parent for file in files]))  # a debugger's command line is short
+        words = ["-append", " ".join(str(file.relative_to(folder)) for file in files)] if self.bare else files
+        return subprocess.run([*command, program, *words], capture_output=True, text=True, check=False, cwd=folder)
+
+
+def _bare(name: str) -> RuntimeTarget:
+    """A Cortex-M as a board of QEMU has it, with newlib's files and heap."""
+    core = CORES[name]
+    options = (*core.options, "-DRLCOMPRESS_SCALAR_ONLY", "-DRLCOMPRESS_BARE")
+    newlib = ("-Wl,--start-group", "-lc", "-lrdimon", "-lm", "-lgcc", "-Wl,--end-group", "-Wl,--defsym=end=bss_end")
+    return RuntimeTarget(f"runtime-{name}", COMPILER, options, core.runner, (), (*core.link, *newlib), bare=True)
 
 
 RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
@@ -74,6 +100,7 @@ RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
     RuntimeTarget("runtime-armhf", "arm-linux-gnueabihf-g++", ("-static", "-mfpu=vfpv3-d16"), ("qemu-arm",)),
     RuntimeTarget("runtime-riscv64", "riscv64-linux-gnu-g++", ("-static",), ("qemu-riscv64",)),
     RuntimeTarget("runtime-riscv64-v", "clang++-19", (*RVV_CLANG, "-O3"), ("qemu-riscv64",), RVV),
+    *map(_bare, CORES),
 )
 
 
@@ -130,7 +157,7 @@ def check_runtime(target: RuntimeTarget, *files: Path, options: tuple[str, ...] 
         program = Path(folder) / "check"
         target.build(program, *options)
         for command in commands(target.runner, target.cpus):
-            done = subprocess.run([*command, program, *files], capture_output=True, text=True, check=False)
+            done = target.run(command, program, list(files))
             found += done.stdout.splitlines()
             if done.returncode != 0:
                 return f"{' '.join(command)}: status {done.returncode}: {done.stderr[-300:]}", ", ".join(found)

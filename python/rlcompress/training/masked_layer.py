@@ -117,9 +117,8 @@ class MaskedLayer:
 
     def backward(self, x: FloatArray, y: FloatArray, dy: FloatArray, dx: FloatArray | None) -> None:
         """From the gradient of the results to those of weights, bias and (not first layer) inputs; changes `dy`."""
-        kernels.activation_slope(self.code, y, dy)
+        kernels.activation_slope(self.code, y, dy, self.bias_gradient)
         self.matrix.gradient(x, dy, self.gradient)
-        np.sum(dy, axis=1, out=self.bias_gradient)
         if dx is not None:
             kernels.sparse_multiply(self.transposed, dy, dx)
 

@@ -194,10 +194,12 @@ void bind_sparse(py::module_& module) {
       py::arg("activation"), py::arg("y"), "0 identity, 1 relu, 2 tanh, in place.");
   module.def(
       "activation_slope",
-      [](std::uint8_t activation, const py::object& y, const py::object& dy) {
-        check(activation_slope(activation, flat<const float>(y, "y", "float32"), flat<float>(dy, "dy", "float32")));
+      [](std::uint8_t activation, const py::object& y, const py::object& dy, const py::object& sums) {
+        check(activation_slope(activation, flat<const float>(y, "y", "float32"), flat<float>(dy, "dy", "float32"),
+                               flat<float>(sums, "sums", "float32")));
       },
-      py::arg("activation"), py::arg("y"), py::arg("dy"), "dy times the activation's slope at its result y, in place.");
+      py::arg("activation"), py::arg("y"), py::arg("dy"), py::arg("sums"),
+      "dy times the activation's slope at its result y, in place, and its sums over the columns.");
   module.def("gather", &bound_gather, py::arg("from_"), py::arg("places"), py::arg("to"), "to[i] = from_[places[i]].");
   module.def("transpose", &bound_transpose, py::arg("from_"), py::arg("to"), "to = from_.T, then +0 to its width.");
 }

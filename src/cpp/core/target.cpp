@@ -16,7 +16,8 @@ constexpr const KernelTable* tables[] = {
 };
 constexpr std::size_t count = sizeof(tables) / sizeof(tables[0]);
 
-std::atomic<const KernelTable*> active{nullptr};
+// Two, so that loads and stores are enough: a Cortex-M0 has no compare-and-exchange.
+std::atomic<const KernelTable*> forced{nullptr}, chosen{nullptr};
 
 // Not strcmp: the part that runs models asks of the C library what every freestanding compiler has, and getenv.
 bool same(const char* a, const char* b) noexcept {
@@ -52,13 +53,13 @@ Status choose(const KernelTable*& table) noexcept {
 }  // namespace
 
 const KernelTable* active_table(Status& status) noexcept {
-  const KernelTable* table = active.load(std::memory_order_acquire);
-  if (table != nullptr) return table;
-  status = choose(table);
+  if (const KernelTable* table = forced.load(std::memory_order_acquire)) return table;
+  if (const KernelTable* table = chosen.load(std::memory_order_acquire)) return table;
+  const KernelTable* table = nullptr;
+  status = choose(table);  // the same for every thread that gets here
   if (status != Status::ok) return nullptr;
-  // A target forced meanwhile by another thread wins.
-  const KernelTable* expected = nullptr;
-  return active.compare_exchange_strong(expected, table, std::memory_order_acq_rel) ? table : expected;
+  chosen.store(table, std::memory_order_release);
+  return table;
 }
 
 std::size_t target_count() noexcept { return count; }
@@ -77,7 +78,7 @@ const char* active_target(Status* status) noexcept {
 Status force_target(const char* name) noexcept {
   const KernelTable* table = nullptr;
   const Status status = find(name, table);
-  if (status == Status::ok) active.store(table, std::memory_order_release);
+  if (status == Status::ok) forced.store(table, std::memory_order_release);
   return status;
 }
 

@@ -47,14 +47,15 @@ Status activate(std::uint8_t activation, View<float> y) noexcept {
   return Status::ok;
 }
 
-Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy) noexcept {
+Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy, View<float> sums) noexcept {
   if (activation >= activations_with_slope) return Status::unknown_value;
-  if (y.size() != dy.size()) return Status::matrix_shape;
+  const std::size_t rows = sums.size();
+  if (y.size() != dy.size() || rows == 0 || dy.size() % (16 * rows) != 0) return Status::matrix_shape;
   Status status = Status::ok;
   const CompressionTable* const table = active_compression_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats floats;
-  table->slope(static_cast<Activation>(activation), y.data(), dy.data(), y.size());
+  table->slope(static_cast<Activation>(activation), {y.data(), dy.data(), sums.data(), rows, dy.size() / rows});
   return Status::ok;
 }
 

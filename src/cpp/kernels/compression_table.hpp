@@ -102,6 +102,15 @@ struct AdamCall {
   float epsilon;
 };
 
+// rows x columns, the columns a multiple of 16.
+struct SlopeCall {
+  const float* y;  // what the activation gave
+  float* dy;       // gradient of y, changed to that of the sums before the activation
+  float* sums;     // rows: of dy after that, over the columns
+  std::size_t rows;
+  std::size_t columns;
+};
+
 inline constexpr unsigned slice_rows = 8;   // rows side by side in slices
 inline constexpr unsigned block_rows = 16;  // outputs of a block
 
@@ -120,7 +129,7 @@ struct CompressionTable {
   void (*sddmm_rows)(const SddmmCall&) noexcept;
   void (*sgd)(float* w, const float* gradient, float* velocity, std::size_t n, float rate, float momentum) noexcept;
   void (*adam)(const AdamCall&) noexcept;
-  void (*slope)(Activation, const float* y, float* dy, std::size_t n) noexcept;
+  void (*slope)(Activation, const SlopeCall&) noexcept;
 };
 
 }  // namespace rlcompress

@@ -19,4 +19,5 @@
 #include "kernels/spmm_blocks.inl"
 #include "kernels/sddmm.inl"
 #include "kernels/optimise.inl"
+#include "kernels/slope.inl"
 #include "kernels/table.inl"

@@ -1,4 +1,4 @@
-// Updates of kept weights, element by element, and the slopes of activations.
+// Updates of kept weights, element by element.
 
 template <class Op>
 RLCOMPRESS_ALWAYS_INLINE void each_of(const Op& op, std::size_t n) {
@@ -33,18 +33,4 @@ void adam_f32(const AdamCall& c) noexcept {
     Lanes::store_first(c.w + i, Lanes::fma(Lanes::splat(-c.rate), Lanes::div(m, below), w), left);
   };
   each_of(update, c.n);
-}
-
-void slope_f32(Activation activation, const float* y, float* dy, std::size_t n) noexcept {
-  const bool relu = activation == Activation::relu;
-  if (!relu && activation != Activation::tanh) return;
-  const auto update = [=](std::size_t i, std::size_t left) RLCOMPRESS_INLINE_LAMBDA {
-    const Vec a = Lanes::load_first(y + i, left);
-    const Vec d = Lanes::load_first(dy + i, left);
-    const Vec one = Lanes::splat(1.0F);
-    const Vec slope = relu ? Lanes::select_less(Lanes::zero(), a, d, Lanes::zero())
-                           : Lanes::mul(d, Lanes::sub(one, Lanes::mul(a, a)));
-    Lanes::store_first(dy + i, slope, left);
-  };
-  each_of(update, n);
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from embed.exported import cases_of, random_stored
+from embed.targets import SVE, SVE_OPTIONS, commands
 from rlcompress import artifact
 from rlcompress.exporters import export
 from rlcompress.exporters.cpp import cpp_source
@@ -83,6 +84,18 @@ def test_bits_are_those_of_the_runtime(command: list[str], program: Path, tmp_pa
     assert built.returncode == 0, built.stderr[-4000:]
     done = subprocess.run([tmp_path / "check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"other bits: {done.stdout}"
+
+
+def test_bits_are_those_of_the_runtime_in_vectors_of_any_length(program: Path, tmp_path: Path) -> None:
+    """GCC 12 loses lanes with SVE at -O3 where inputs become bytes."""
+    compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64"
+    for tool in (compiler, emulator):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    subprocess.run([compiler, "-O3", *SVE_OPTIONS, "-std=c++17", program, "-o", tmp_path / "check"], check=True)
+    for command in commands((emulator,), SVE):
+        done = subprocess.run([*command, tmp_path / "check"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command[-1]}: other bits: {done.stdout}"
 
 
 def test_constants_are_counted_exactly() -> None:

@@ -27,9 +27,13 @@ struct Adam {
 Status adam_update(View<float> weights, View<const float> gradient, View<float> mean, View<float> square,
                    const Adam& adam) noexcept;
 
-// In place on n elements: activation 0 identity, 1 relu, 2 tanh (docs/format.md), and dy times its slope, from its y.
+// In place: activation 0 identity, 1 relu, 2 tanh (docs/format.md).
 Status activate(std::uint8_t activation, View<float> y) noexcept;
-Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy) noexcept;
+
+// dy times the activation's slope, from its y, and the sums of that over the columns: of a row column b goes to partial
+// sum b mod 16, rising, then come s[i] + s[i + h] for h = 8, 4, 2, 1. y and dy: rows of as many columns, a multiple of
+// 16; sums: one for each row, at least one.
+Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy, View<float> sums) noexcept;
 
 // to[i] = from[places[i]]; places are trusted.
 Status gather(View<const float> from, View<const std::uint32_t> places, View<float> to) noexcept;
