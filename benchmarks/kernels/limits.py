@@ -10,6 +10,10 @@ from groups import INTEGER_TOLERANCE
 from timing import MissingError
 from work import DenseWork, RankingWork, SparseWork, StepWork
 
+_WIDEST = 16
+_SPARSE = "multiply-adds on values read"
+"""An entry of a sparse matrix meets values that no other entry in reach shares: each multiply-add reads one."""
+
 
 @functools.cache
 def peaks(core: int) -> dict[str, float]:
@@ -40,16 +44,23 @@ def of(work: Any, core: int) -> dict[str, Any] | None:
 def _bounds(work: Any, core: int) -> dict[str, float]:
     if isinstance(work, RankingWork):
         return {"one pass": pass_us("mask", work.count, core)}
-    real = max(value for name, value in peaks(core).items() if name.startswith("fma"))
+    real = _best("fma", core)
     if isinstance(work, DenseWork):
         weights, integer = work.network.macs, work.tolerance >= INTEGER_TOLERANCE
         operations = peaks(core).get("int8_dot", 4 * real) if integer else real
         read = pass_us("read", weights * (1 if integer else 4), core)
         return {"reading weights": read, "arithmetic": 2e-3 * weights * work.batch / operations}
     if isinstance(work, SparseWork):
-        read = pass_us("read", 6 * work.nonzeros, core)
-        return {"reading entries": read, "arithmetic": 2e-3 * work.nonzeros * work.columns / real}
+        bounds = {"reading entries": pass_us("read", 6 * work.nonzeros, core)}
+        if work.columns % _WIDEST == 0:
+            return bounds | {_SPARSE: 2e-3 * work.nonzeros * work.columns / _best("read_fma", core)}
+        return bounds | {"arithmetic": 2e-3 * work.nonzeros * work.columns / real}
     assert isinstance(work, StepWork)
     kept = [layer.kept_weights for layer in work.network.dense_layers()]
     products = 3 * sum(kept) - kept[0]  # forward, weight gradient, input gradient of all but the first
-    return {"arithmetic": 2e-3 * products * work.batch / real}
+    return {_SPARSE: 2e-3 * products * work.batch / _best("read_fma", core)}
+
+
+def _best(name: str, core: int) -> float:
+    """The peak of this name over the widths of vectors."""
+    return max(value for found, value in peaks(core).items() if found.startswith(name))

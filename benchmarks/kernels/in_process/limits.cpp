@@ -57,6 +57,31 @@ double fma_per_ns() {
   return 14.0 * 2 * (Bytes / 4) * rounds / best_us(work, 400) / 1e3;
 }
 
+// The same where one factor is read from the nearest cache each time, as in products of sparse matrices.
+template <std::size_t Bytes>
+double read_fma_per_ns() {
+  using Vector = typename VectorOf<Bytes, float>::Type;
+  constexpr int rounds = 2000;
+  constexpr std::size_t count = 16384 / Bytes;
+  alignas(64) static Vector memory[count];
+  Vector* values = memory;
+  asm volatile("" : "+r"(values));  // else the compiler knows that they are zeros
+  const auto work = [values] {
+    Vector sums[8] = {}, a = Vector{} + 0.5F;
+    open(a);
+    for (int i = 0; i < rounds; ++i) {
+      for (std::size_t k = 0; k < count; k += 8) {
+#pragma GCC unroll 8
+        for (std::size_t j = 0; j < 8; ++j) sums[j] += values[k + j] * a;
+      }
+#pragma GCC unroll 8
+      for (auto& sum : sums) open(sum);
+      bench::touch_memory();
+    }
+  };
+  return 2.0 * (Bytes / 4) * count * rounds / best_us(work, 200) / 1e3;
+}
+
 #if defined(__AVX512VNNI__)
 double int8_per_ns() {
   constexpr int rounds = 20000;
@@ -130,11 +155,14 @@ int main(int count, char** arguments) {
   if (count == 1) {
 #if defined(__AVX512F__)
     print("fma_512", fma_per_ns<64>());
+    print("read_fma_512", read_fma_per_ns<64>());
 #endif
 #if defined(__AVX2__)
     print("fma_256", fma_per_ns<32>());
+    print("read_fma_256", read_fma_per_ns<32>());
 #endif
     print("fma_128", fma_per_ns<16>());
+    print("read_fma_128", read_fma_per_ns<16>());
 #if defined(__AVX512VNNI__)
     print("int8_dot", int8_per_ns());
 #endif

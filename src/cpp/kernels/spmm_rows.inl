@@ -18,7 +18,8 @@ RLCOMPRESS_ALWAYS_INLINE std::size_t spmm_row_group(const SpmmCall& c, std::size
   for (unsigned r = 0; r < R; ++r) {
     from[r] = at;
     at += runs[r].count;
-    const float* const y = c.y + runs[r].row * c.y_stride + column;
+    const float* y = c.y + runs[r].row * c.y_stride + column;
+    RLCOMPRESS_ONE_REGISTER(y);
     const Vec start = c.first && c.start != nullptr ? Lanes::splat(c.start[runs[r].row]) : Lanes::zero();
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v < V; ++v) s[r][v] = c.first ? start : get(y, v);
@@ -44,7 +45,8 @@ RLCOMPRESS_ALWAYS_INLINE std::size_t spmm_row_group(const SpmmCall& c, std::size
   }
   RLCOMPRESS_UNROLL
   for (unsigned r = 0; r < R; ++r) {
-    float* const y = c.y + runs[r].row * c.y_stride + column;
+    float* y = c.y + runs[r].row * c.y_stride + column;
+    RLCOMPRESS_ONE_REGISTER(y);
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v < V; ++v) {
       if (Partial && v + 1 == V) {
