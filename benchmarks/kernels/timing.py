@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_LONG_US = 1000.0  # a single call of this length is a batch, and needs no warming
+_LONG_US = 10_000.0  # a single call of this length is a batch, and needs no warming
 
 CLOCK = "processor" if os.environ.get("RLCOMPRESS_BENCH_CLOCK") == "processor" else "wall"
 """`processor`: time of this process alone, for machines whose other work would interrupt every long call."""
