@@ -53,12 +53,12 @@ def random_stored(seed: int, count: int) -> list[Network]:
     return [stored(random_networks.network(rng)) for _ in range(count)]
 
 
-def cases_of(network: Network, seed: int) -> Cases:
+def cases_of(network: Network, seed: int, count: int = ROWS) -> Cases:
     """Observations, odd values among them, and the runtime's actions with every NaN as the format writes it."""
     size = network.contract.input_size
-    rows = random_networks.observations(np.random.default_rng(seed), ROWS, size)
-    actions = Runtime(network)(rows.reshape(ROWS, *network.contract.observation_shape))
-    return rows, np.asarray(actions, np.float32).reshape(ROWS, -1)
+    rows = random_networks.observations(np.random.default_rng(seed), count, size)
+    actions = Runtime(network)(rows.reshape(count, *network.contract.observation_shape))
+    return rows, np.asarray(actions, np.float32).reshape(count, -1)
 
 
 def write_program(folder: Path, networks: list[Network], seed: int = 0) -> Program:

@@ -1,44 +1,19 @@
 // Runs networks of a file on every instruction set of this processor, and counts those whose bits differ.
-// The file: for each network four u32 (bytes of the image, rows, inputs, action values), the image, rows, actions.
 // A second file holds images of which most are damaged: for each two u32 (bytes of the image, offset of the field that
 // is wrong), 32 characters (that field's name; none where the image is right), and the image. Each is read from memory
 // of exactly its size, and what is accepted is run.
-#include <rlcompress/rlcompress.hpp>
+#include "cases.hpp"
 
-#include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
 
 namespace {
 
-template <class T>
-bool fill(std::vector<T>& values, std::size_t count, std::FILE* file) {
-  values.resize(count);
-  return std::fread(values.data(), sizeof(T), count, file) == count;
-}
-
-struct Case {
-  std::vector<std::uint64_t> image;  // aligned
-  std::size_t bytes = 0;
-  std::size_t inputs = 0, outputs = 0;
-  std::vector<float> rows, actions;
-};
-
-bool read_case(Case& c, std::FILE* file) {
-  std::uint32_t sizes[4];
-  if (std::fread(sizes, sizeof(sizes), 1, file) != 1) return false;
-  c.bytes = sizes[0];
-  c.inputs = sizes[2];
-  c.outputs = sizes[3];
-  c.image.resize((c.bytes + 7) / 8 + 8);
-  if (std::fread(c.image.data(), 1, c.bytes, file) != c.bytes) return false;
-  return fill(c.rows, sizes[1] * c.inputs, file) && fill(c.actions, sizes[1] * c.outputs, file);
-}
+using test::Case;
+using test::read_case;
 
 bool holds(const Case& c) {
-  auto model = rlcompress::Model::from_bytes({reinterpret_cast<const std::uint8_t*>(c.image.data()), c.bytes});
+  auto model = c.model();
   if (!model) return false;
   std::vector<std::uint64_t> workspace(model->workspace_bytes() / 8 + 16);
   std::vector<float> action(c.outputs);

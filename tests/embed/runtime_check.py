@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embed.exported import cases_of
+from embed.exported import ROWS, cases_of
 from embed.targets import RVV, RVV_CLANG, SVE, SVE_OPTIONS, commands
 from rlcompress import artifact, kernels
 from rlcompress.errors import FormatError
@@ -55,8 +55,8 @@ class RuntimeTarget:
             missing = ["<vector>"] if subprocess.run(asked, capture_output=True, check=False).returncode != 0 else []
         return missing
 
-    def build(self, program: Path, *options: str) -> None:
-        """Compile the core and the program that checks it.
+    def build(self, program: Path, *options: str, main: str = "runtime_check.cpp") -> None:
+        """Compile the core and a program of this folder that uses it.
 
         Raises:
             CalledProcessError: it does not compile.
@@ -73,7 +73,7 @@ class RuntimeTarget:
             f"-I{CORE}",
             f"-I{CORE}/include",
         ]
-        mains = [Path(__file__).with_name("runtime_check.cpp")]
+        mains = [Path(__file__).with_name(main)]
         mains += [Path(__file__).with_name("bare_main.cpp")] if self.bare else []
         command = [self.compiler, *flags, *self.options, *options, *sources, *mains, *self.link, "-o", program]
         subprocess.run(command, check=True)
@@ -104,12 +104,12 @@ RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
 )
 
 
-def write_cases(path: Path, networks: list[Network], seed: int) -> Path:
-    """The file that `runtime_check.cpp` reads."""
+def write_cases(path: Path, networks: list[Network], seed: int, count: int = ROWS) -> Path:
+    """The file that `runtime_check.cpp` and `run_times.cpp` read: so many observations of each network."""
     with path.open("wb") as file:
         for index, network in enumerate(networks):
             image = artifact.encode(network, golden=0)
-            rows, actions = cases_of(network, seed + index)
+            rows, actions = cases_of(network, seed + index, count)
             file.write(struct.pack("<4I", len(image), len(rows), rows.shape[1], actions.shape[1]))
             file.write(image + rows.astype("<f4").tobytes() + actions.astype("<f4").tobytes())
     return path
