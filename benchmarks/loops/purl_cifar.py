@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,7 @@ import torch
 from cifar_nets import NETS, Cifar, dense_net, read_cifar, shifted
 
 import rlcompress as rlc
+from rlcompress.engine.versions import versions
 from rlcompress.layerwise.allocate import BASELINES
 from rlcompress.layerwise.evaluate import evaluator
 from rlcompress.layerwise.prunable import Prunable, prunable
@@ -103,7 +105,7 @@ def markdown(runs: list[dict[str, Any]]) -> str:
         lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {len(mine)} seeds", ""]
         lines += [
             f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
-            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning.",
+            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning. `{facts['command']}`",
             "",
             "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned | search s |",
             "| ---: | --- | ---: | ---: | ---: | ---: |",
@@ -145,6 +147,10 @@ def main() -> None:
             kept = arguments.nets / f"{path.stem}-rows{arguments.rows}-epochs{arguments.dense_epochs}.json"
             rows = one_network(model, data, arguments, seed, kept)
             settings = {key: getattr(arguments, key) for key in ("width", "rows", "dense_epochs", "tune_epochs")}
+            settings["command"] = (
+                f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"
+            )
+            settings["versions"] = versions()
             settings |= {"plans": arguments.plans, "sparsities": arguments.sparsities, "weights": weights}
             path.write_text(
                 json.dumps({"net": name, "seed": seed, "settings": settings, "rows": rows}, indent=1) + "\n"
