@@ -40,10 +40,15 @@ def measure_group(name: str, group: Group, names: list[str], core: int) -> dict[
     found = {"group": name, "title": group.title, "machine": machine.describe(), "versions": machine.versions()}
     return {
         **found,
-        "command": " ".join(["benchmarks/kernels/measure.py", *sys.argv[1:]]),
+        "command": " ".join(["benchmarks/kernels/measure.py", *_without_folders(sys.argv[1:])]),
         "clock": CLOCK,
         "rows": rows,
     }
+
+
+def _without_folders(words: list[str]) -> list[str]:
+    """The command line as a record keeps it: no folder of this machine."""
+    return [Path(word).name if Path(word).is_absolute() else word for word in words]
 
 
 def _row(work: Any, group: Group, chosen: list[Contender], names: list[str], core: int) -> dict[str, Any]:

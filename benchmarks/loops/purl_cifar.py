@@ -54,12 +54,14 @@ def plan_of(
     return found.plan, time.perf_counter() - began
 
 
-def one_network(model: Any, data: Cifar, arguments: argparse.Namespace, seed: int, kept: Path) -> list[dict[str, Any]]:
-    """Rows of the table for one dense network; those in the file `kept` are not made again."""
+def one_network(
+    model: Any, data: Cifar, arguments: argparse.Namespace, seed: int, rows_file: Path
+) -> list[dict[str, Any]]:
+    """Rows of the table for one dense network; those in `rows_file` are not made again."""
     target = prunable(model, data.judge[0][:1])
     repaired = evaluator(target, data=data.judge, recovery="batchnorm")
     dense = accuracy(model, data.test)
-    rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
+    rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
     made = {(row["target"], row["method"]) for row in rows}
     settings = FineTuning(epochs=arguments.tune_epochs, batch_size=128, learning_rate=1e-3, distil=0.5, seed=seed)
     for sparsity, method in product(arguments.sparsities, (*BASELINES, "purl")):
@@ -84,7 +86,7 @@ def one_network(model: Any, data: Cifar, arguments: argparse.Namespace, seed: in
             }
         )
         print(json.dumps(rows[-1]), flush=True)
-        kept.write_text(json.dumps(rows))
+        rows_file.write_text(json.dumps(rows))
     return rows
 
 
@@ -144,8 +146,8 @@ def main() -> None:
                 continue
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
-            kept = arguments.nets / f"{path.stem}-rows{arguments.rows}-epochs{arguments.dense_epochs}.json"
-            rows = one_network(model, data, arguments, seed, kept)
+            rows_file = arguments.nets / f"{path.stem}-rows{arguments.rows}-epochs{arguments.dense_epochs}.json"
+            rows = one_network(model, data, arguments, seed, rows_file)
             settings = {key: getattr(arguments, key) for key in ("width", "rows", "dense_epochs", "tune_epochs")}
             settings["command"] = (
                 f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"

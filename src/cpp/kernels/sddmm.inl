@@ -4,7 +4,18 @@
 // Whether a row's part of dy, a tile wide, stays in registers.
 constexpr bool sddmm_holds = sddmm_tile / width * 2 <= Lanes::accumulators;
 
-// The first levels of an entry's tree, down to one vector.
+// The first levels of a sum's tree, down to one vector.
+template <std::size_t N>
+RLCOMPRESS_ALWAYS_INLINE Vec tree_to_one(Vec (&s)[N]) {
+  RLCOMPRESS_UNROLL
+  for (std::size_t h = N / 2; h > 0; h /= 2) {
+    RLCOMPRESS_UNROLL
+    for (std::size_t i = 0; i < h; ++i) s[i] = Lanes::add(s[i], s[i + h]);
+  }
+  return s[0];
+}
+
+// An entry's sum but for the last levels of its tree.
 template <class Row>
 RLCOMPRESS_ALWAYS_INLINE Vec sddmm_entry(const float* x, const Row& dy, std::size_t n) {
   constexpr std::size_t N = 16 / width;
@@ -16,12 +27,7 @@ RLCOMPRESS_ALWAYS_INLINE Vec sddmm_entry(const float* x, const Row& dy, std::siz
     RLCOMPRESS_UNROLL
     for (std::size_t i = 0; i < N; ++i) s[i] = Lanes::fma(dy(b + i * width), Lanes::load(x + b + i * width), s[i]);
   }
-  RLCOMPRESS_UNROLL
-  for (std::size_t h = N / 2; h > 0; h /= 2) {
-    RLCOMPRESS_UNROLL
-    for (std::size_t i = 0; i < h; ++i) s[i] = Lanes::add(s[i], s[i + h]);
-  }
-  return s[0];
+  return tree_to_one(s);
 }
 
 // The last levels of as many entries' trees as a vector has lanes: together they share their shuffles.

@@ -33,12 +33,7 @@ RLCOMPRESS_ALWAYS_INLINE Vec slope_row(const float* y, float* dy, std::size_t co
       s[i] = Lanes::add(s[i], d);
     }
   }
-  RLCOMPRESS_UNROLL
-  for (std::size_t h = N / 2; h > 0; h /= 2) {
-    RLCOMPRESS_UNROLL
-    for (std::size_t i = 0; i < h; ++i) s[i] = Lanes::add(s[i], s[i + h]);
-  }
-  return s[0];
+  return tree_to_one(s);
 }
 
 template <class Slope>
