@@ -66,9 +66,9 @@ def resnet20(width: int) -> nn.Sequential:
 
 
 def mobilenet(width: int) -> nn.Sequential:
-    """A small MobileNet-V2; 16 stands for about half its published widths."""
+    """A small MobileNet-V2, with stride 2 first as published; 16 stands for about half its published widths."""
     plan = ((1, 1, 1, 1), (6, 1.5, 2, 1), (6, 2, 2, 2), (6, 4, 2, 2), (6, 6, 1, 1))  # expansion, widths, blocks, stride
-    parts: list[nn.Module] = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU6()]
+    parts: list[nn.Module] = [nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU6()]
     before = width
     for expansion, widths, blocks, stride in plan:
         outputs = int(width * widths)
@@ -122,7 +122,7 @@ def shifted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def dense_net(name: str, width: int, data: Cifar, seed: int, epochs: int, folder: Path) -> nn.Module:
     """The trained network: SGD with momentum 0.9 on one cycle up to 0.2, batches of 128; kept in `folder`."""
     torch.manual_seed(seed)
-    model = NETS[name](width)
+    model = NETS[name](width).to(memory_format=torch.channels_last)  # a third faster to train on a processor
     path = folder / f"{name}-width{width}-seed{seed}-rows{len(data.train[0])}-epochs{epochs}.pt"
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))

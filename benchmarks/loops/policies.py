@@ -3,8 +3,9 @@
     python benchmarks/loops/policies.py --agents FOLDER --out benchmarks/loops/results
 
 Each policy is given as its zip (with the VecNormalize file beside it where there is one). Every run's figures come
-from final seeds that no decision of the run saw. Writes one JSON file per policy and seed, and two tables
-over all JSON files in the folder: `policies.md`, and `summary.md` for the README.
+from final seeds that no decision of the run saw. Writes one JSON file per policy and seed with the smallest accepted
+network beside it (the teacher where none was), and two tables over all JSON files in the folder: `policies.md`, and
+`summary.md` for the README.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rlcompress as rlc
+from rlcompress import artifact
 from rlcompress.engine.result import Candidate, Result
 
 POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -163,6 +165,7 @@ def main() -> None:
         suffix = "-paper" if arguments.paper else ""
         path = arguments.out / f"policy-{name.replace('/', '-')}-seed{arguments.seed}{suffix}.json"
         path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        artifact.save(result.best, path.with_suffix(".rlc"))
         (arguments.out / "policies.md").write_text(table(arguments.out))
         (arguments.out / "summary.md").write_text(summary(arguments.out))
 

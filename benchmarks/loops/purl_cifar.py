@@ -63,14 +63,14 @@ def one_network(
     dense = accuracy(model, data.test)
     rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
     made = {(row["target"], row["method"]) for row in rows}
-    settings = FineTuning(epochs=arguments.tune_epochs, batch_size=128, learning_rate=1e-3, distil=0.5, seed=seed)
-    for sparsity, method in product(arguments.sparsities, (*BASELINES, "purl")):
+    tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
+    for method, sparsity in product((*BASELINES, "purl"), arguments.sparsities):
         if (sparsity, method) in made:
             continue
         plan, seconds = plan_of(method, model, target, data, sparsity, arguments.plans, seed)
         pruned = target.apply(plan)
         began = time.perf_counter()
-        tuned = fine_tune(pruned, plan, data.train, settings, teacher=model, augment=shifted)
+        tuned = fine_tune(pruned, plan, data.train, tuning, teacher=model, augment=shifted)
         rows.append(
             {
                 "target": sparsity,
@@ -107,7 +107,8 @@ def markdown(runs: list[dict[str, Any]]) -> str:
         lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {len(mine)} seeds", ""]
         lines += [
             f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
-            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning. `{facts['command']}`",
+            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning at "
+            f"{facts['tune_rate']:g}. `{facts['command']}`",
             "",
             "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned | search s |",
             "| ---: | --- | ---: | ---: | ---: | ---: |",
@@ -135,6 +136,7 @@ def main() -> None:
     parser.add_argument("--sparsities", type=float, nargs="+", default=[0.8, 0.9, 0.95])
     parser.add_argument("--dense-epochs", type=int, default=16)
     parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--tune-rate", type=float, default=1e-2, help="highest learning rate of the fine-tuning")
     parser.add_argument("--plans", type=int, default=300)
     arguments = parser.parse_args()
     data = read_cifar(arguments.data, arguments.rows)
@@ -146,9 +148,11 @@ def main() -> None:
                 continue
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
-            rows_file = arguments.nets / f"{path.stem}-rows{arguments.rows}-epochs{arguments.dense_epochs}.json"
+            kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}-tuned{arguments.tune_epochs}"
+            rows_file = arguments.nets / f"{path.stem}-{kind}-rate{arguments.tune_rate:g}.json"
             rows = one_network(model, data, arguments, seed, rows_file)
-            settings = {key: getattr(arguments, key) for key in ("width", "rows", "dense_epochs", "tune_epochs")}
+            told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate")
+            settings = {key: getattr(arguments, key) for key in told}
             settings["command"] = (
                 f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"
             )

@@ -78,10 +78,13 @@ class RuntimeTarget:
         command = [self.compiler, *flags, *self.options, *options, *sources, *mains, *self.link, "-o", program]
         subprocess.run(command, check=True)
 
-    def run(self, command: tuple[str, ...], program: Path, files: list[Path]) -> subprocess.CompletedProcess[str]:
-        """Runs the program on these files by one of the commands that run programs."""
+    def run(
+        self, command: tuple[str, ...], program: Path, files: list[Path], *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the program on these files and arguments by one of the commands that run programs."""
         folder = Path(os.path.commonpath([file.parent for file in files]))  # a debugger's command line is short
-        words = ["-append", " ".join(str(file.relative_to(folder)) for file in files)] if self.bare else files
+        words = [*(str(file.relative_to(folder) if self.bare else file) for file in files), *arguments]
+        words = ["-append", " ".join(words)] if self.bare else words
         return subprocess.run([*command, program, *words], capture_output=True, text=True, check=False, cwd=folder)
 
 
