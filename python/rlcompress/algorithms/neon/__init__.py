@@ -37,6 +37,8 @@ class NEON(Settings):
     `final` is for the reported figure. Give rows that the network was not trained on; a task with a large `validation`
     share proves more. Costs in microseconds are measured, so such a run repeats only roughly.
 
+    Scores of values are R2, a mean over outputs, each by its own variance on the learning rows: see `NEONResult`.
+
     Deviates from the paper in actions, state, reward and learner: one agent for all tolerances and targets, inherited
     weights instead of fresh ones, and acceptance by a paired bound.
     """

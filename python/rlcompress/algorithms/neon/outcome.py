@@ -28,7 +28,7 @@ class FrontPoint:
         name: arm and widths.
         network: itself.
         cost: in the unit that the settings name.
-        score: on the choosing rows: accuracy, or R2.
+        score: on the choosing rows: accuracy, or R2 as in `NEONResult`.
         drop, bound: on the testing rows; None where it was not tested.
         accepted: verdict of the test, None where it was not tested.
     """
@@ -45,6 +45,10 @@ class FrontPoint:
 @dataclass(frozen=True, eq=False)
 class NEONResult(Result):
     """A `Result` with the front.
+
+    Scores of values are R2: 1 less the squared error over the variance, of each output by itself, a mean over outputs.
+    The variance is that of the learning rows, so that every set of rows is measured in the same unit; scikit-learn's
+    `r2_score` takes that of the rows it is given.
 
     Args:
         front: the teacher first, then smaller and smaller networks, each with a score below the one before.

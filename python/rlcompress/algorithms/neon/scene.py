@@ -54,7 +54,7 @@ class Scene:
         lessons: learning rows.
         choosing, testing: held rows.
         discrete: whether answers are classes.
-        unit: variance of the targets on the learning rows; 1 for classes.
+        units: (outputs,) float64 that squared errors are shares of: `Lessons.variances`.
         base_rate: share of the largest class among the learning rows; 0 for values.
     """
 
@@ -65,18 +65,19 @@ class Scene:
     choosing: HeldRows
     testing: HeldRows
     discrete: bool
-    unit: float
+    units: Float64Array
     base_rate: float
 
     def values(self, network: Network, rows: HeldRows) -> tuple[Float64Array, bool]:
         """Value of each row, and whether a class network gives one answer for all.
 
-        1 or 0 for the right or a wrong class; minus the squared error over the variance of the targets.
+        1 or 0 for the right or a wrong class; minus the mean over outputs of the squared error over that output's own
+        variance on the learning rows, so that no output hides behind one of larger units.
         """
         found = answers(network, rows.x)
         if not self.discrete:
-            error = np.square(found.astype(np.float64) - rows.y.reshape(len(rows), -1)).mean(1)
-            return -error / self.unit, False
+            errors = np.square(found.astype(np.float64) - rows.y.reshape(len(rows), -1))
+            return -(errors / self.units).mean(1), False
         chosen = found if found.ndim == 1 else np.argmax(found, axis=1)
         return np.asarray(chosen == rows.y, np.float64), bool((chosen == chosen[0]).all())
 
@@ -107,14 +108,13 @@ def scene_of(problem: Problem) -> Scene:
     observations = np.ascontiguousarray(x.reshape(len(x), -1))
     contract = teacher.contract
     inputs = observations if contract.normalisation is None else contract.normalisation.apply(observations)
-    anatomy = dissect(teacher, inputs[:_DISSECTING_ROWS])
     taught = teacher_outputs(teacher, contract.select(inputs))
     labels = y.astype(np.int64) if discrete else y.reshape(len(y), -1).astype(np.float32)
-    unit = 1.0 if discrete else max(float(labels.var(0, dtype=np.float64).mean()), 1e-30)
+    lessons = Lessons(inputs, taught, labels)
+    anatomy = dissect(teacher, inputs[:_DISSECTING_ROWS], np.sqrt(lessons.variances))
     base_rate = float(np.bincount(labels).max()) / len(labels) if discrete else 0.0
     choosing, testing = _held(task, CHOOSING), _held(task, TESTING)
-    lessons = Lessons(inputs, taught, labels)
-    return Scene(teacher, problem.teacher, anatomy, lessons, choosing, testing, discrete, unit, base_rate)
+    return Scene(teacher, problem.teacher, anatomy, lessons, choosing, testing, discrete, lessons.variances, base_rate)
 
 
 def _held(task: Any, splits: Sequence[Split]) -> HeldRows:
