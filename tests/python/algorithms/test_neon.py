@@ -62,8 +62,7 @@ def test_a_wide_network_gets_small_within_the_tolerance(result: Any) -> None:
 
 def test_the_front_falls_with_size(result: Any) -> None:
     costs, scores = [p.cost for p in result.front], [p.score for p in result.front]
-    assert costs == sorted(costs, reverse=True)
-    assert scores[1:] == sorted(scores[1:], reverse=True)
+    assert all(before > after for values in (costs, scores) for before, after in pairwise(values))
     assert any(point.accepted for point in result.front)
 
 
@@ -75,7 +74,8 @@ def test_a_run_that_stops_and_goes_on_gives_the_same_bits(task: rlc.DatasetTask,
     assert [c.mean for c in again.candidates] == [c.mean for c in result.candidates]
     names = {path.name for path in tmp_path.iterdir()}
     assert {"policy.rlc", "report.md", "front.md", "front.json"} <= names
-    assert json.loads((tmp_path / "front.json").read_text())[0]["name"] == "teacher"
+    front = json.loads((tmp_path / "front.json").read_text())
+    assert [point["name"] for point in front] == [point.name for point in result.front]
 
 
 @pytest.mark.parametrize("keep", [{"keep_depth": True}, {"keep_inputs": True}])

@@ -13,8 +13,8 @@ from rlcompress.algorithms.neon.anatomy import Anatomy, dissect
 from rlcompress.arrays import FloatArray
 from rlcompress.artifact import weights_bytes
 from rlcompress.contract import Argmax
+from rlcompress.engine.measuring import inferences_us
 from rlcompress.errors import InvalidValueError
-from rlcompress.latency import call_latency_us
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem, Split
 from rlcompress.runtime import Runtime
@@ -22,6 +22,7 @@ from rlcompress.training.together import Lessons
 
 _LEARNING_ROWS = 8000
 _DISSECTING_ROWS = 2000
+_ROUNDS = 20
 CHOOSING: tuple[Split, ...] = ("screen",)
 TESTING: tuple[Split, ...] = ("search", "accept")
 """No candidate is trained or chosen by rows of these; together they decide acceptance."""
@@ -140,6 +141,21 @@ def cost_of(network: Network, cost: str) -> float:
         return float(network.macs)
     if cost == "bytes":
         return float(weights_bytes(network))
-    runtime = Runtime(network)
-    observation = np.zeros(network.contract.observation_shape, np.float32)
-    return call_latency_us(lambda: runtime(observation), batches=7, batch_seconds=5e-4)
+    return inferences_us([network], rounds=_ROUNDS)[0]
+
+
+def cost_beside(network: Network, teacher: Network, teacher_cost: float, cost: str) -> float:
+    """The same of a student; microseconds as its share of the teacher's, timed in turns.
+
+    A machine that is slower for a moment is slower for both, so that candidates timed at different moments compare.
+
+    Args:
+        network: the student.
+        teacher: as judged.
+        teacher_cost: of the teacher, in the unit of `cost`.
+        cost: kind of cost.
+    """
+    if cost != "latency_us":
+        return cost_of(network, cost)
+    own, of_teacher = inferences_us([network, teacher], rounds=_ROUNDS)
+    return teacher_cost * own / of_teacher
