@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from algorithms.purl_nets import labelled, solver
 
 import rlcompress as rlc
+from rlcompress.errors import RlcompressError
 
 pytest.importorskip("torch")
 
@@ -64,6 +66,15 @@ def test_a_run_cut_short_says_that_nothing_was_tested(task: rlc.DatasetTask) -> 
     notes = " ".join(run(task, max_steps=1).notes)
     assert "the run ended before any of" in notes
     assert "no student had a chance" not in notes
+
+
+@pytest.mark.parametrize("algorithm", [NEON, NEON.paper])
+def test_a_wrong_path_of_an_agent_leaves_the_run_folder_free(
+    task: rlc.DatasetTask, tmp_path: Path, algorithm: Any
+) -> None:
+    with pytest.raises(RlcompressError, match=r"none\.rlc"):
+        rlc.compress(solver(), task, algorithm(agent=str(tmp_path / "none.rlc")), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_target_above_the_networks_own_cost_is_told_and_nothing_is_trained(task: rlc.DatasetTask) -> None:

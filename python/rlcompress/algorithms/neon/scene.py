@@ -91,8 +91,8 @@ def answers(network: Network, x: FloatArray) -> npt.NDArray[Any]:
     return found - head.start if isinstance(head, Argmax) else found
 
 
-def scene_of(problem: Problem) -> Scene:
-    """Make a problem ready.
+def dense_on_rows(problem: Problem) -> tuple[Any, Network]:
+    """The task, which has labelled rows, and the teacher in float32 dense layers.
 
     Raises:
         InvalidValueError: the task has no labelled rows, or the teacher's layers are not dense.
@@ -102,6 +102,16 @@ def scene_of(problem: Problem) -> Scene:
         raise InvalidValueError(f"task: labelled rows expected, as in DatasetTask(x, y); found {type(task).__name__}")
     teacher = problem.teacher.dense_float()
     teacher.dense_layers()
+    return task, teacher
+
+
+def scene_of(problem: Problem) -> Scene:
+    """Make a problem ready.
+
+    Raises:
+        InvalidValueError: the task has no labelled rows, or the teacher's layers are not dense.
+    """
+    task, teacher = dense_on_rows(problem)
     discrete = task.metric == "accuracy"
     learning = task.training_rows
     chosen = np.random.default_rng((problem.seed, 7)).permutation(len(learning.x))[:_LEARNING_ROWS]
