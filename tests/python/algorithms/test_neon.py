@@ -182,6 +182,11 @@ def test_the_target_ends_the_shrinking(task: rlc.DatasetTask, result: Any) -> No
         ({"moves": 0}, "moves: at least 1"),
         ({"z": 0.0}, "z: a value"),
         ({"balanced": True}, "balanced: one of kept, proven, ignored"),
+        ({"max_drop": "0.01"}, "max_drop: float expected, found '0.01'"),
+        ({"moves": 1.5}, "moves: int expected, found 1.5"),
+        ({"steps": True}, "steps: int expected, found True"),
+        ({"target": "100"}, "target: float or null expected, found '100'"),
+        ({"agent": 3}, "agent: str or null expected, found 3"),
     ],
 )
 def test_settings_are_checked(settings: dict[str, Any], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from algorithms.purl_nets import labelled, solver
 
 import rlcompress as rlc
+from rlcompress.engine.result import Result
 from rlcompress.errors import RlcompressError
 
 pytest.importorskip("torch")
 
-from rlcompress.algorithms.neon import NEON, paid, scene
+from rlcompress.algorithms.neon import NEON, NEONResult, paid, scene
 from rlcompress.algorithms.neon.front import FrontPoint, front_of
+from rlcompress.algorithms.purl.outcome import PuRLResult
 
 QUICK: dict[str, Any] = {"mode": "ladder", "moves": 2, "steps": 100, "max_drop": 0.05}
 
@@ -32,6 +35,18 @@ def run(task: rlc.DatasetTask, max_steps: int | None = None, **settings: Any) ->
 @pytest.fixture(scope="module")
 def result(task: rlc.DatasetTask) -> Any:
     return run(task)
+
+
+def test_a_result_in_a_prompt_is_one_line(result: Any) -> None:
+    size = result.best_candidate.weights_bytes
+    assert (
+        repr(result) == f"<NEONResult: neon on dataset, seed 0, best {result.best_candidate.name!r} of {size:,} bytes>"
+    )
+    assert repr(replace(result, best_candidate=None)).endswith("nothing accepted>")
+
+
+def test_every_result_has_the_same_short_repr() -> None:
+    assert NEONResult.__repr__ is PuRLResult.__repr__ is Result.__repr__
 
 
 def test_names_of_classes_stay_and_figures_of_the_teacher_do_not(result: Any) -> None:

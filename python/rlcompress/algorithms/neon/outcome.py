@@ -24,7 +24,7 @@ from rlcompress.network import Network
 from rlcompress.problem import Problem
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NEONResult(Result):
     """A `Result` with the front.
 
