@@ -69,6 +69,18 @@ def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
     return _build(cls, config, "")
 
 
+def check_types(value: Any) -> None:
+    """Refuse a settings dataclass whose fields hold what their type hints do not allow; an int passes for a float.
+
+    Raises:
+        InvalidValueError: names the field, what is expected and what was found.
+    """
+    cls: type = type(value)
+    for name, hint in field_hints(cls).items():
+        if not matches(getattr(value, name), hint):
+            raise InvalidValueError(f"{name}: {_words(hint)} expected, found {getattr(value, name)!r}")
+
+
 def _write(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rlcompress.artifact import weights_bytes
 from rlcompress.engine.result import Candidate, Role
-from rlcompress.latency import call_latency_us
+from rlcompress.latency import call_latencies_us, call_latency_us
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array
 from rlcompress.runtime import Runtime
@@ -60,6 +61,20 @@ def measured(
 
 def inference_us(network: Network, observation: Any = None) -> float:
     """Measured microseconds of one inference in the runtime, with this observation or zeros."""
+    return call_latency_us(_inference(network, observation))
+
+
+def inferences_us(networks: Sequence[Network], rounds: int = 60) -> list[float]:
+    """Microseconds of one inference of each network with zeros, to be compared: timed in turns, the least of batches.
+
+    Args:
+        networks: what to time.
+        rounds: batches of each, >= 1.
+    """
+    return call_latencies_us([_inference(network) for network in networks], rounds)
+
+
+def _inference(network: Network, observation: Any = None) -> Callable[[], object]:
     runtime, shape = Runtime(network), network.contract.observation_shape
     given = np.zeros(shape, np.float32) if observation is None else np.array(observation).reshape(shape)
-    return call_latency_us(lambda: runtime(given))
+    return lambda: runtime(given)

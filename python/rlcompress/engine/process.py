@@ -45,3 +45,16 @@ class Process(Protocol[State, Out_co]):
     def finish(self, problem: Problem, state: State, emit: Emit) -> Out_co:
         """The result, from any state (a run that ran out of budget finishes too)."""
         ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A process that can tell before it starts that it cannot run, such as for a file that is not there."""
+
+    def check(self, problem: Problem) -> None:
+        """Refuse what cannot run; called before a run folder is written, so that a refused call leaves none.
+
+        Raises:
+            RlcompressError: names the setting, the value and the remedy.
+        """
+        ...

@@ -59,7 +59,7 @@ class Candidate:
         return float(self.values.mean())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Outcome of a run.
 
@@ -92,6 +92,12 @@ class Result:
     def best(self) -> Network:
         """The smallest accepted network; the teacher itself when nothing smaller was accepted."""
         return self.teacher.network if self.best_candidate is None else self.best_candidate.network
+
+    def __repr__(self) -> str:
+        """One line: the fields hold every score of every candidate."""
+        best = self.best_candidate
+        found = "nothing accepted" if best is None else f"best {best.name!r} of {best.weights_bytes:,} bytes"
+        return f"<{type(self).__name__}: {self.algorithm} on {self.task}, seed {self.seed}, {found}>"
 
     def report(self) -> str:
         """Table as text: teacher, baselines, every candidate, the smallest accepted."""

@@ -13,7 +13,7 @@ from rlcompress.engine.driver import Budget, Outcome, Place, drive
 from rlcompress.engine.durable import write_durably
 from rlcompress.engine.events import Emit, Note, OnEvent, fan_out
 from rlcompress.engine.parallel import available_cpus
-from rlcompress.engine.process import Process
+from rlcompress.engine.process import Checked, Process
 from rlcompress.engine.registry import build_algorithm, build_task, read_teacher, write_reports
 from rlcompress.engine.result import Result
 from rlcompress.engine.run_folder import EventLog, RunRecord, locked, open_run, read_run, record_of
@@ -59,6 +59,8 @@ def compress(
     if not isinstance(algorithm, Process) or not is_dataclass(algorithm) or isinstance(algorithm, type):
         raise InvalidValueError(f"algorithm: a settings object such as PoPS() expected, found {algorithm!r}")
     record, budget = record_of(problem, algorithm), Budget(max_seconds, max_steps)
+    if isinstance(algorithm, Checked):
+        algorithm.check(problem)
     if run_dir is None:
         return _result(drive(algorithm, problem, fan_out(on_event), None, budget), record)
     folder = Path(run_dir)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rlcompress.algorithms.neon.outcome import NEONResult
 from rlcompress.engine.result import Candidate, Result
+from rlcompress.reporting.front import point_object
 from rlcompress.reporting.rows import compression_ratio
 
 SCHEMA = 1
@@ -33,9 +35,18 @@ def report_object(result: Result) -> dict[str, Any]:
             "seconds": dict(result.seconds),
             "settings": dict(result.settings),
             "versions": dict(result.versions),
+            **_narrowing(result),
         }
     )
     return dict(found)
+
+
+def _narrowing(result: Result) -> dict[str, Any]:
+    """What a run of NEON adds."""
+    if not isinstance(result, NEONResult):
+        return {}
+    front = [point_object(point) for point in result.front]
+    return {"ratio": result.ratio, "balanced_drop": result.balanced_drop, "front": front}
 
 
 def report_json(result: Result) -> str:

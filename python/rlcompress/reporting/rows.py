@@ -95,14 +95,15 @@ def verdict(candidate: Candidate) -> str:
 
 def row(candidate: Candidate, mark: str = "") -> tuple[str, ...]:
     """One candidate as cells in the order of `columns`."""
-    latency = candidate.torch_latency_us if candidate.role == "teacher" else candidate.latency_us
+    in_torch = candidate.role == "teacher" and candidate.torch_latency_us is not None
+    latency = candidate.torch_latency_us if in_torch else candidate.latency_us
     return (
         f"{mark}{candidate.name}",
         candidate.method,
         f"{candidate.parameters:,}",
         f"{candidate.weights_bytes:,}",
         f"{candidate.macs:,}",
-        _NONE if latency is None else number(latency, 2) + (" (torch)" if candidate.role == "teacher" else ""),
+        _NONE if latency is None else number(latency, 2) + (" (torch)" if in_torch else ""),
         score_text(candidate.mean) if candidate.values.size else _NONE,
         interval_text(candidate),
         f"{candidate.values.size:,}",

@@ -14,6 +14,7 @@ from rlcompress.engine.parallel import single_threaded
 from rlcompress.errors import InvalidValueError
 from rlcompress.network import Network
 from rlcompress.optional import require
+from rlcompress.problem import Float64Array
 from rlcompress.training.slopes import activated, slope
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ class Lessons:
     def discrete(self) -> bool:
         """Whether the labels are classes."""
         return self.labels.dtype.kind == "i"
+
+    @property
+    def variances(self) -> Float64Array:
+        """(outputs,) what squared errors are measured in: variances of values, 1 for classes.
+
+        An output whose value never changes is measured in the square of that value, or in 1 where it is 0.
+        """
+        if self.discrete:
+            return np.ones(self.taught.shape[1])
+        first = self.labels[0].astype(np.float64)
+        still = np.where(first == 0, 1.0, np.square(first))
+        changes = np.ptp(self.labels, axis=0) > 0  # the variance of equal values is not always 0: their sum rounds
+        return np.where(changes, self.labels.var(0, dtype=np.float64), still)
 
 
 @dataclass(frozen=True)
@@ -203,10 +217,8 @@ class _Stack:
         return student.with_layers(layers)
 
 
-def _units(lessons: Lessons) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _units(lessons: Lessons) -> tuple[Float64Array, Float64Array]:
     """Mean and scale of the outputs: those of the labels where they are values, else 0 and 1."""
-    outputs = lessons.taught.shape[1]
     if lessons.discrete:
-        return np.zeros(outputs), np.ones(outputs)
-    spread = lessons.labels.std(0, dtype=np.float64)
-    return lessons.labels.mean(0, dtype=np.float64), np.where(spread > 0, spread, 1.0)
+        return np.zeros(lessons.taught.shape[1]), np.ones(lessons.taught.shape[1])
+    return lessons.labels.mean(0, dtype=np.float64), np.sqrt(lessons.variances)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlcompress.engine.config import REQUIRED, Setting, from_config, settings, to_config
+from rlcompress.engine.config import REQUIRED, Setting, check_types, from_config, settings, to_config
 from rlcompress.errors import InvalidValueError
 
 
@@ -100,3 +100,11 @@ def test_only_json_able_dataclasses_are_settings() -> None:
         to_config(Options)
     with pytest.raises(InvalidValueError, match="keep: JSON-able"):
         to_config(Options(keep=object()))  # type: ignore[arg-type]
+
+
+def test_types_are_checked_where_settings_are_made_in_python() -> None:
+    check_types(Options(1, limit=2, engine=Slow()))
+    with pytest.raises(InvalidValueError, match=r"keep: float expected, found '0\.5'"):
+        check_types(Options("0.5"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError, match="flag: bool expected, found 1"):
+        check_types(Options(1.0, flag=1))  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import numpy as np
 
 import rlcompress as rlc
 from rlcompress.artifact import weights_bytes
-from rlcompress.engine.measuring import measured
+from rlcompress.engine.measuring import inferences_us, measured
 
 
 def test_a_candidate_has_sizes_interval_and_latency() -> None:
@@ -18,3 +18,11 @@ def test_a_candidate_has_sizes_interval_and_latency() -> None:
     screened = measured("a", "candidate", "made", network, np.array([np.nan]), "screen", timed=False)
     assert screened.latency_us is None
     assert np.isnan(screened.interval).all()
+
+
+def test_networks_are_timed_in_turns() -> None:
+    small, large = (
+        rlc.Network((rlc.Dense(np.ones((size, size)), np.zeros(size)),), rlc.Contract((size,))) for size in (2, 1000)
+    )
+    quick, slow = inferences_us([small, large], rounds=5)
+    assert 0 < quick < slow

@@ -132,6 +132,17 @@ def test_arguments_are_checked(changes: dict[str, Any], message: str) -> None:
         compress(**{**arguments, **changes})
 
 
+def test_what_an_algorithm_refuses_beforehand_leaves_no_folder(tmp_path: Path) -> None:
+    class Refusing(Toy):
+        def check(self, problem: Any) -> None:
+            raise InvalidValueError(f"agent: refused for seed {problem.seed}")
+
+    with pytest.raises(InvalidValueError, match="agent: refused for seed 3"):
+        compress(teacher(), ToyTask(), Refusing(), seed=3, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    compress(teacher(), ToyTask(), Toy(), seed=3, run_dir=tmp_path / "run")
+
+
 def test_a_teacher_that_does_not_fit_the_task_is_refused() -> None:
     layer = replace(teacher().dense_layers()[0], weight=np.ones((4, 2)), mask=None)
     network = type(teacher())((layer,))

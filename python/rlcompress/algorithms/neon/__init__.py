@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.outcome import NEONResult, outcome_of
 from rlcompress.algorithms.neon.picking import Picker, picker_of
-from rlcompress.algorithms.neon.scene import Scene, scene_of
+from rlcompress.algorithms.neon.scene import Scene, dense_on_rows, scene_of
 from rlcompress.algorithms.neon.state import State
 from rlcompress.algorithms.neon.view import Facts
 from rlcompress.algorithms.neon.working import facts_of, final_step, first_state, move_step, test_step
@@ -37,6 +37,8 @@ class NEON(Settings):
     `final` is for the reported figure. Give rows that the network was not trained on; a task with a large `validation`
     share proves more. Costs in microseconds are measured, so such a run repeats only roughly.
 
+    Scores of values are R2, a mean over outputs, each by its own variance on the learning rows: see `NEONResult`.
+
     Deviates from the paper in actions, state, reward and learner: one agent for all tolerances and targets, inherited
     weights instead of fresh ones, and acceptance by a paired bound.
     """
@@ -54,6 +56,11 @@ class NEON(Settings):
         from rlcompress.algorithms.neon_paper import PaperNEON
 
         return PaperNEON(**settings)
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a task without rows, layers that are not dense, and a file that holds no agent."""
+        dense_on_rows(problem)
+        picker_of(self, problem.seed)
 
     def start(self, problem: Problem, emit: Emit) -> State:
         """Dissect the teacher and judge it on the choosing rows."""

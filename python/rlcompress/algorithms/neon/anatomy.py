@@ -57,25 +57,30 @@ class Anatomy:
     input_order: IndexArray
 
 
-def dissect(teacher: Network, observations: FloatArray) -> Anatomy:
+def dissect(teacher: Network, observations: FloatArray, units: Float64Array | None = None) -> Anatomy:
     """Look at a teacher.
 
     Args:
         teacher: float32 dense layers.
         observations: (rows, inputs) float32, normalised.
+        units: (outputs,) > 0, what differences of each output are measured in; None where all are alike.
     """
     torch = require("torch")
+    share = np.ones(teacher.output_size) if units is None else np.maximum(units / units.max(), 1e-12)
+    scale = share.astype(np.float32)
     inputs = np.ascontiguousarray(teacher.contract.select(observations))
     sums, rankings, values = [], [], torch.from_numpy(inputs)
     before: Any = None
     with torch.inference_mode():
-        for layer in teacher.dense_layers():
+        layers = teacher.dense_layers()
+        for level, layer in enumerate(layers):
             total = torch.addmm(torch.tensor(layer.bias), values, torch.tensor(layer.weight).T)
             if before is not None:
-                rankings.append(rank_neurons(before.numpy(), total.numpy()))
+                target = total.numpy() / scale if level == len(layers) - 1 else total.numpy()
+                rankings.append(rank_neurons(before.numpy(), target))
             values = before = activated(layer.activation, layer.alpha, total)
             sums.append(total.numpy())
-    return Anatomy(inputs, tuple(sums), tuple(rankings), rank_inputs(teacher, inputs[:_SALIENCY_ROWS]))
+    return Anatomy(inputs, tuple(sums), tuple(rankings), rank_inputs(teacher, inputs[:_SALIENCY_ROWS], scale))
 
 
 def rank_neurons(values: FloatArray, target: FloatArray) -> Ranking:
@@ -127,12 +132,13 @@ def rank_neurons(values: FloatArray, target: FloatArray) -> Ranking:
     return Ranking(np.array(order, np.int64), np.minimum.accumulate(np.array(residual)))
 
 
-def rank_inputs(teacher: Network, inputs: FloatArray) -> IndexArray:
+def rank_inputs(teacher: Network, inputs: FloatArray, scale: FloatArray) -> IndexArray:
     """Inputs by how much the outputs move with them: root mean square of the gradient times the input's spread.
 
     Args:
         teacher: float32 dense layers.
         inputs: (rows, network inputs) float32.
+        scale: (outputs,) float32 > 0 that each output is divided by.
     """
     torch = require("torch")
     module = to_torch(teacher)
@@ -143,7 +149,7 @@ def rank_inputs(teacher: Network, inputs: FloatArray) -> IndexArray:
     if not np.any(centred):
         centred = mixtures
     power = np.zeros(inputs.shape[1])
-    for mixture in torch.from_numpy(centred):
+    for mixture in torch.from_numpy(centred / scale):
         (slopes,) = torch.autograd.grad((outputs * mixture).sum(), rows, retain_graph=True)
         power += np.square(slopes.numpy(), dtype=np.float64).mean(0)
     return np.argsort(-np.sqrt(power) * inputs.std(0, dtype=np.float64), kind="stable")

@@ -70,7 +70,7 @@ def paired(teacher: Float64Array, candidate: Float64Array, discrete: bool, z: fl
     """The test on rows that no choice has seen.
 
     Args:
-        teacher, candidate: (rows,) values on the same rows: 1 or 0, or minus squared errors over the target's variance.
+        teacher, candidate: (rows,) values on the same rows: 1 or 0, or minus squared errors over variances.
         discrete: whether they are 1 or 0.
         z: standard errors to allow for.
         max_drop: tolerance.

@@ -1,14 +1,18 @@
-"""The result of a NEON run: candidates, front, notes."""
+"""The result of a NEON run: candidates and front."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from rlcompress.algorithms.neon.config import Settings
+from rlcompress.algorithms.neon.front import FrontPoint, front_of
 from rlcompress.algorithms.neon.menu import MENU
+from rlcompress.algorithms.neon.notes import notes_of
+from rlcompress.algorithms.neon.paid import Paid, paid
 from rlcompress.algorithms.neon.scene import Scene
 from rlcompress.algorithms.neon.state import State, Tested
 from rlcompress.algorithms.neon.working import winner
@@ -20,105 +24,102 @@ from rlcompress.network import Network
 from rlcompress.problem import Problem
 
 
-@dataclass(frozen=True, eq=False)
-class FrontPoint:
-    """A network that no other one beats in both cost and score on the choosing rows.
-
-    Args:
-        name: arm and widths.
-        network: itself.
-        cost: in the unit that the settings name.
-        score: on the choosing rows: accuracy, or R2.
-        drop, bound: on the testing rows; None where it was not tested.
-        accepted: verdict of the test, None where it was not tested.
-    """
-
-    name: str
-    network: Network
-    cost: float
-    score: float
-    drop: float | None
-    bound: float | None
-    accepted: bool | None
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NEONResult(Result):
     """A `Result` with the front.
 
+    Scores of values are R2: 1 less the squared error over the variance, of each output by itself, a mean over outputs.
+    The variance is that of the learning rows, so that every set of rows is measured in the same unit; scikit-learn's
+    `r2_score` takes that of the rows it is given.
+
     Args:
-        front: the teacher first, then smaller and smaller networks, each with a score below the one before.
+        as_it_was: the teacher, with its cost and its score on the choosing rows.
+        front: the networks, the teacher among them, that no other one beats in cost and score on the choosing rows: the
+            costliest first, each with a score below the one before. The best is on it, or one on it beats it there.
         ratio: cost of the teacher over that of the best, in the unit that the settings name; 1 without one.
         balanced_drop: drop of balanced accuracy of the best on the testing rows; 0 for values or without one.
     """
 
+    as_it_was: FrontPoint = field(kw_only=True)
     front: tuple[FrontPoint, ...] = ()
     ratio: float = 1.0
     balanced_drop: float = 0.0
 
 
+_FIGURES = (
+    *("method", "teacher", "seed", "task", "score", "drop_bound", "environment", "return", "return_interval"),
+    *("episodes", "judged_on", "versions", "pruning", "tuned_epochs"),
+)
+"""Entries of metadata that say how one network was made and did; they do not hold for another."""
+
+
 def outcome_of(problem: Problem, scene: Scene, settings: Settings, state: State) -> NEONResult:
     """The result of a state, finished or not."""
     best = winner(state, settings)
+    costs = paid(scene, settings, state, best)
     by_tried = {test.candidate: test for test in state.tests}
-    candidates = {index: _candidate(problem, scene, state, index, by_tried.get(index), best)
-                  for index in range(len(state.tried))}  # fmt: skip
+    candidates = tuple(_candidate(problem, scene, state, index, by_tried.get(index), best, costs)
+                       for index in range(len(state.tried)))  # fmt: skip
     chosen = None if best is None else candidates[best.candidate]
+    cost = costs.teacher if best is None else costs.tried[best.candidate]
+    own = float(state.teacher_choosing.mean()) + _offset(scene)
+    as_it_was = FrontPoint("teacher", problem.teacher, costs.teacher, own, 0.0, 0.0, None)
     return NEONResult(
         algorithm="neon",
         task=problem.task.name,
         seed=problem.seed,
-        teacher=_teacher(problem, scene, state),
+        teacher=_teacher(problem, scene, state, costs),
         best_candidate=chosen,
         best_without_reward=chosen,
-        candidates=tuple(candidates.values()),
-        notes=_notes(settings, state, best, scene),
+        candidates=candidates,
+        notes=notes_of(settings, state, best, scene, cost),
         seconds={},
         settings=to_config(settings),
         versions=versions(),
-        front=_front(problem, scene, state, by_tried),
-        ratio=1.0 if best is None else state.teacher_cost / state.tried[best.candidate].cost,
+        as_it_was=as_it_was,
+        front=front_of([as_it_was, *_points(scene, state, candidates, by_tried, costs)]),
+        ratio=costs.teacher / cost,
         balanced_drop=0.0 if best is None else best.balanced_drop,
     )
 
 
-def _teacher(problem: Problem, scene: Scene, state: State) -> Candidate:
+def _teacher(problem: Problem, scene: Scene, state: State, costs: Paid) -> Candidate:
     final = state.teacher_final
     values = state.teacher_choosing if final is None else final
     rows = "screen" if final is None else "final"
-    return measured(
-        "teacher", "teacher", "teacher", problem.teacher, values + _offset(scene), rows, timed=final is not None
-    )
+    found = measured("teacher", "teacher", "teacher", problem.teacher, values + _offset(scene), rows, timed=False)
+    return replace(found, latency_us=costs.teacher_us)
 
 
 def _candidate(
-    problem: Problem, scene: Scene, state: State, index: int, test: Tested | None, best: Tested | None
+    problem: Problem, scene: Scene, state: State, index: int, test: Tested | None, best: Tested | None, costs: Paid
 ) -> Candidate:
     one = state.tried[index]
     move, offset = MENU[one.move], _offset(scene)
-    name = _label(state, index)
+    name = f"{move.arm} {'-'.join(map(str, one.network.widths))} #{index}"
+    network = one.network.with_metadata(**_that_holds(problem.teacher))
     if test is None:
         values = np.array([one.mean + offset])
-        return measured(name, "candidate", move.arm, one.network, values, "screen", reason="not tested", timed=False)
+        return measured(name, "candidate", move.arm, network, values, "screen", reason="not tested", timed=False)
     reason = f"drop {100 * test.drop:+.2f} points, bound {100 * test.bound:+.2f} at z {test.z:.2f}"
     if scene.discrete:
         reason += f", balanced {100 * test.balanced_drop:+.2f}"
-    if test is not best or state.best_final is None:
-        return measured(
-            name, "candidate", move.arm, one.network, test.values + offset, "accept", accepted=test.accepted,
-            reason=reason, timed=False,
+    values, rows = test.values + offset, "accept"
+    if test is best and state.best_final is not None:
+        values, rows = state.best_final + offset, "final"
+        network = network.with_metadata(
+            method=f"neon {move.arm}", teacher={"parameters": problem.teacher.parameter_count}, seed=problem.seed,
+            task=dict(problem.task.describe()), score=float(values.mean()), drop_bound=test.bound,
         )  # fmt: skip
-    values = state.best_final + offset
-    network = one.network.with_metadata(
-        method=f"neon {move.arm}", teacher={"parameters": problem.teacher.parameter_count}, seed=problem.seed,
-        task=dict(problem.task.describe()), score=float(values.mean()), drop_bound=test.bound,
-    )  # fmt: skip
-    return measured(name, "candidate", move.arm, network, values, "final", accepted=True, reason=reason)
+    found = measured(
+        name, "candidate", move.arm, network, values, rows, accepted=test.accepted, reason=reason, timed=False
+    )
+    return replace(found, latency_us=costs.best_us if test is best else None)
 
 
-def _label(state: State, index: int) -> str:
-    one = state.tried[index]
-    return f"{MENU[one.move].arm} {'-'.join(map(str, one.network.widths))} #{index}"
+def _that_holds(teacher: Network) -> dict[str, Any]:
+    """Metadata of the teacher that is as true of a network in its place, such as the names of the classes."""
+    return {name: entry for name, entry in teacher.metadata.items() if name not in _FIGURES}
 
 
 def _offset(scene: Scene) -> float:
@@ -126,52 +127,15 @@ def _offset(scene: Scene) -> float:
     return 0.0 if scene.discrete else 1.0
 
 
-def _front(problem: Problem, scene: Scene, state: State, by_tried: dict[int, Tested]) -> tuple[FrontPoint, ...]:
-    offset = _offset(scene)
-    points: list[FrontPoint] = []
-    for index in sorted(range(len(state.tried)), key=lambda i: (state.tried[i].cost, -state.tried[i].mean)):
-        one = state.tried[index]
-        if one.sound and one.cost < state.teacher_cost and (not points or one.mean + offset > points[-1].score):
+def _points(
+    scene: Scene, state: State, candidates: Sequence[Candidate], by_tried: Mapping[int, Tested], costs: Paid
+) -> list[FrontPoint]:
+    """The candidates that may be returned, before any is left out."""
+    points = []
+    for index, (one, candidate) in enumerate(zip(state.tried, candidates)):
+        if one.sound:
             test: Any = by_tried.get(index)
             verdict = (None, None, None) if test is None else (test.drop, test.bound, test.accepted)
-            points.append(FrontPoint(_label(state, index), one.network, one.cost, one.mean + offset, *verdict))
-    own = float(state.teacher_choosing.mean()) + offset
-    return (FrontPoint("teacher", problem.teacher, state.teacher_cost, own, 0.0, 0.0, None), *reversed(points))
-
-
-def _notes(settings: Settings, state: State, best: Tested | None, scene: Scene) -> tuple[str, ...]:
-    notes = list(state.notes)
-    if best is None:
-        notes.append(f"not narrowed: {_why_not(settings, state, scene)}; the network is returned as it is")
-    elif state.best_final is not None and state.teacher_final is not None:
-        drop = float((state.teacher_final - state.best_final).mean())
-        if drop > settings.max_drop:
-            notes.append(f"on the final rows the drop is {100 * drop:.2f} points, over the tolerance")
-        if best.balanced_drop > settings.max_drop:
-            text = f"balanced accuracy drops by {100 * best.balanced_drop:.2f} points on the testing rows"
-            notes.append(f"{text}; balanced='kept' would not accept that")
-    if settings.target is not None and best is not None and state.tried[best.candidate].cost > settings.target:
-        notes.append(f"the target of {settings.target:g} {settings.cost} was not reached within the tolerance")
-    return tuple(notes)
-
-
-def _why_not(settings: Settings, state: State, scene: Scene) -> str:
-    if not state.tried:
-        return "no smaller student exists under these settings" if state.phase != "moves" else "no move was made yet"
-    if state.tests:
-        test = min(state.tests, key=lambda test: test.bound)
-        if test.bound <= settings.max_drop:
-            seen = f"balanced accuracy dropped by {100 * test.balanced_drop:.2f} points"
-            return (
-                f"accuracy passed its test, but {seen} on {len(scene.testing):,} rows, {100 * settings.max_drop:g} "
-                f"allowed; balanced={settings.balanced!r} asks that, more rows or a larger max_drop may prove more"
-            )
-        return (
-            f"the least bound on the drop was {100 * test.bound:.2f} points on {len(scene.testing):,} rows, "
-            f"{100 * settings.max_drop:g} allowed; more rows or a larger max_drop may prove more"
-        )
-    drop = 100 * min(one.drop for one in state.tried)
-    return (
-        f"no student had a chance to pass (least drop {drop:.2f} points on {len(scene.choosing):,} rows); "
-        "more rows or a larger max_drop may prove more"
-    )
+            cost, score = costs.tried[index], one.mean + _offset(scene)
+            points.append(FrontPoint(candidate.name, candidate.network, cost, score, *verdict))
+    return points

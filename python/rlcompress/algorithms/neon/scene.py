@@ -13,8 +13,8 @@ from rlcompress.algorithms.neon.anatomy import Anatomy, dissect
 from rlcompress.arrays import FloatArray
 from rlcompress.artifact import weights_bytes
 from rlcompress.contract import Argmax
+from rlcompress.engine.measuring import inferences_us
 from rlcompress.errors import InvalidValueError
-from rlcompress.latency import call_latency_us
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array, Problem, Split
 from rlcompress.runtime import Runtime
@@ -22,6 +22,7 @@ from rlcompress.training.together import Lessons
 
 _LEARNING_ROWS = 8000
 _DISSECTING_ROWS = 2000
+_ROUNDS = 20
 CHOOSING: tuple[Split, ...] = ("screen",)
 TESTING: tuple[Split, ...] = ("search", "accept")
 """No candidate is trained or chosen by rows of these; together they decide acceptance."""
@@ -54,7 +55,7 @@ class Scene:
         lessons: learning rows.
         choosing, testing: held rows.
         discrete: whether answers are classes.
-        unit: variance of the targets on the learning rows; 1 for classes.
+        units: (outputs,) float64 that squared errors are shares of: `Lessons.variances`.
         base_rate: share of the largest class among the learning rows; 0 for values.
     """
 
@@ -65,18 +66,19 @@ class Scene:
     choosing: HeldRows
     testing: HeldRows
     discrete: bool
-    unit: float
+    units: Float64Array
     base_rate: float
 
     def values(self, network: Network, rows: HeldRows) -> tuple[Float64Array, bool]:
         """Value of each row, and whether a class network gives one answer for all.
 
-        1 or 0 for the right or a wrong class; minus the squared error over the variance of the targets.
+        1 or 0 for the right or a wrong class; minus the mean over outputs of the squared error over that output's own
+        variance on the learning rows, so that no output hides behind one of larger units.
         """
         found = answers(network, rows.x)
         if not self.discrete:
-            error = np.square(found.astype(np.float64) - rows.y.reshape(len(rows), -1)).mean(1)
-            return -error / self.unit, False
+            errors = np.square(found.astype(np.float64) - rows.y.reshape(len(rows), -1))
+            return -(errors / self.units).mean(1), False
         chosen = found if found.ndim == 1 else np.argmax(found, axis=1)
         return np.asarray(chosen == rows.y, np.float64), bool((chosen == chosen[0]).all())
 
@@ -89,8 +91,8 @@ def answers(network: Network, x: FloatArray) -> npt.NDArray[Any]:
     return found - head.start if isinstance(head, Argmax) else found
 
 
-def scene_of(problem: Problem) -> Scene:
-    """Make a problem ready.
+def dense_on_rows(problem: Problem) -> tuple[Any, Network]:
+    """The task, which has labelled rows, and the teacher in float32 dense layers.
 
     Raises:
         InvalidValueError: the task has no labelled rows, or the teacher's layers are not dense.
@@ -100,6 +102,16 @@ def scene_of(problem: Problem) -> Scene:
         raise InvalidValueError(f"task: labelled rows expected, as in DatasetTask(x, y); found {type(task).__name__}")
     teacher = problem.teacher.dense_float()
     teacher.dense_layers()
+    return task, teacher
+
+
+def scene_of(problem: Problem) -> Scene:
+    """Make a problem ready.
+
+    Raises:
+        InvalidValueError: the task has no labelled rows, or the teacher's layers are not dense.
+    """
+    task, teacher = dense_on_rows(problem)
     discrete = task.metric == "accuracy"
     learning = task.training_rows
     chosen = np.random.default_rng((problem.seed, 7)).permutation(len(learning.x))[:_LEARNING_ROWS]
@@ -107,14 +119,13 @@ def scene_of(problem: Problem) -> Scene:
     observations = np.ascontiguousarray(x.reshape(len(x), -1))
     contract = teacher.contract
     inputs = observations if contract.normalisation is None else contract.normalisation.apply(observations)
-    anatomy = dissect(teacher, inputs[:_DISSECTING_ROWS])
     taught = teacher_outputs(teacher, contract.select(inputs))
     labels = y.astype(np.int64) if discrete else y.reshape(len(y), -1).astype(np.float32)
-    unit = 1.0 if discrete else max(float(labels.var(0, dtype=np.float64).mean()), 1e-30)
+    lessons = Lessons(inputs, taught, labels)
+    anatomy = dissect(teacher, inputs[:_DISSECTING_ROWS], np.sqrt(lessons.variances))
     base_rate = float(np.bincount(labels).max()) / len(labels) if discrete else 0.0
     choosing, testing = _held(task, CHOOSING), _held(task, TESTING)
-    lessons = Lessons(inputs, taught, labels)
-    return Scene(teacher, problem.teacher, anatomy, lessons, choosing, testing, discrete, unit, base_rate)
+    return Scene(teacher, problem.teacher, anatomy, lessons, choosing, testing, discrete, lessons.variances, base_rate)
 
 
 def _held(task: Any, splits: Sequence[Split]) -> HeldRows:
@@ -140,6 +151,21 @@ def cost_of(network: Network, cost: str) -> float:
         return float(network.macs)
     if cost == "bytes":
         return float(weights_bytes(network))
-    runtime = Runtime(network)
-    observation = np.zeros(network.contract.observation_shape, np.float32)
-    return call_latency_us(lambda: runtime(observation), batches=7, batch_seconds=5e-4)
+    return inferences_us([network], rounds=_ROUNDS)[0]
+
+
+def cost_beside(network: Network, teacher: Network, teacher_cost: float, cost: str) -> float:
+    """The same of a student; microseconds as its share of the teacher's, timed in turns.
+
+    A machine that is slower for a moment is slower for both, so that candidates timed at different moments compare.
+
+    Args:
+        network: the student.
+        teacher: as judged.
+        teacher_cost: of the teacher, in the unit of `cost`.
+        cost: kind of cost.
+    """
+    if cost != "latency_us":
+        return cost_of(network, cost)
+    own, of_teacher = inferences_us([network, teacher], rounds=_ROUNDS)
+    return teacher_cost * own / of_teacher

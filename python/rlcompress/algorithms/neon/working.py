@@ -21,7 +21,7 @@ from rlcompress.algorithms.neon.choosing import Seen, plan_tests
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.menu import MENU, Move, Shape, make, shapes_of
 from rlcompress.algorithms.neon.picking import Picker
-from rlcompress.algorithms.neon.scene import HeldRows, Scene, cost_of
+from rlcompress.algorithms.neon.scene import HeldRows, Scene, cost_beside, cost_of
 from rlcompress.algorithms.neon.state import State, Tested, Tried
 from rlcompress.algorithms.neon.view import Facts, View, Wishes
 from rlcompress.engine.events import CandidateScored, Emit, PhaseStarted, Progress
@@ -98,11 +98,12 @@ def view_of(facts: Facts, settings: Settings, state: State) -> View:
 
 
 def first_state(scene: Scene, settings: Settings) -> State:
-    """The state before the first move."""
+    """The state before the first move; past all moves where the target is met already."""
     values, constant = scene.values(scene.judged, scene.choosing)
     cost = cost_of(scene.judged, settings.cost)
     notes = ("the network gives the same answer for every row",) if constant else ()
-    return State("moves", cost, values, constant, notes=notes)
+    enough = settings.target is not None and cost <= settings.target
+    return State("final" if enough else "moves", cost, values, constant, notes=notes)
 
 
 def move_step(
@@ -135,7 +136,8 @@ def _judged(scene: Scene, settings: Settings, state: State, move: int, network: 
     if scene.discrete:
         drops, errors = balanced_drops(differences[None], scene.choosing.y)
         even = float(drops[0]), float(errors[0])
-    return Tried(move, network, cost_of(network, settings.cost), drop, power, sound, float(values.mean()), *even)
+    cost = cost_beside(network, scene.judged, state.teacher_cost, settings.cost)
+    return Tried(move, network, cost, drop, power, sound, float(values.mean()), *even)
 
 
 def _name(move: Move, network: Network) -> str:

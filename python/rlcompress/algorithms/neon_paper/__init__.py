@@ -51,6 +51,12 @@ class PaperNEON(PaperSettings):
     algorithm: ClassVar[str] = "neon-paper"
     state_type: ClassVar[type[State]] = State
 
+    def check(self, problem: Problem) -> None:
+        """Refuse what cannot be narrowed, and a file that holds no agent."""
+        check_narrowable(problem.teacher, problem.task)
+        if self.agent is not None:
+            load_agent(self.agent)
+
     def start(self, problem: Problem, emit: Emit) -> State:
         """Score the teacher, and read or begin the agent."""
         emit(PhaseStarted("teacher", "scoring the teacher"))

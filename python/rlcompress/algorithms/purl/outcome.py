@@ -23,7 +23,7 @@ from rlcompress.statistics import bootstrap_interval
 _FINAL_EPISODES = 200
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PuRLResult(Result):
     """A `Result` with what the search found.
 
