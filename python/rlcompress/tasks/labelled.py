@@ -100,6 +100,17 @@ def inputs(x: Any, name: str) -> FloatArray:
     return rows
 
 
+def missing_row(y: Targets) -> int | None:
+    """First row without a target: NaN, infinity, or None and its kin among objects; None where all have one."""
+    if y.dtype.kind == "f":
+        gaps = ~np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+    elif y.dtype.kind == "O" and y.ndim == 1:
+        gaps = np.array([one is None or not isinstance(one == one, (bool, np.bool_)) or one != one for one in y])  # NA
+    else:
+        return None
+    return int(np.flatnonzero(gaps)[0]) if gaps.any() else None
+
+
 def _are_classes(y: Targets) -> bool:
     if y.dtype.kind in "biuUSO":
         return True
