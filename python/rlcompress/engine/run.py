@@ -128,7 +128,7 @@ def _with_jobs(task: Task, jobs: int) -> Task:
 def _for_network(task: Task, teacher: Network) -> Task:
     """Tasks with labels number them as the teacher's outputs are."""
     renumber = getattr(task, "for_network", None)
-    return task if renumber is None else renumber(teacher)  # type: ignore[no-any-return]  # a door of DatasetTask alone
+    return task if renumber is None else renumber(teacher)
 
 
 def _check_same(record: RunRecord, given: RunRecord, task: bool, algorithm: bool) -> None:
