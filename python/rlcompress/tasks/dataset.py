@@ -202,7 +202,12 @@ class DatasetTask:
         fits = network.output_size >= self.outputs if self.metric == "accuracy" else network.output_size == self.outputs
         if not fits:
             remedy = ""
-            if self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
+            if self.metric == "accuracy" and network.output_size == 1:
+                remedy = (
+                    "; for values give metric='squared_error' (--kind values for a command), for two classes told by "
+                )
+                remedy += "one output rlc.two_outputs(network) (--kind classes)"
+            elif self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
                 remedy = (
                     f"; classes {self.y.min()} to {self.y.max()} were found, number them from 0 as the outputs are: "
                 )

@@ -32,11 +32,12 @@ def check_classes(y: Targets) -> None:
     Raises:
         InvalidValueError: names the class.
     """
-    alone = np.flatnonzero(np.bincount(y) == 1)
-    if alone.size:
+    labels, counts = np.unique(y, return_counts=True)
+    if (counts == 1).any():
         raise InvalidValueError(
-            f"y: at least two rows of each class expected, found one of class {alone[0]}; drop it, or merge the class "
-            "with another"
+            f"y: at least two rows of each class expected, found one of class {labels[counts == 1][0]}; drop it, or "
+            "merge the class with another; if y holds values, say metric='squared_error' (kind='values' for a file, "
+            "--kind values for a command)"
         )
 
 

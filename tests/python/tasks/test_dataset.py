@@ -186,6 +186,13 @@ def test_balanced_accuracy_weighs_classes_alike():
         rlc.DatasetTask(x, x[:, 0], metric="squared_error").balanced_accuracy(network, "final")
 
 
+def test_one_output_is_told_how_to_go_on():
+    with pytest.raises(InvalidValueError, match=r"metric='squared_error'.*rlc.two_outputs"):
+        rlc.DatasetTask(*rows(classes=2)).check(linear(outputs=1))
+    with pytest.raises(InvalidValueError, match=r"found one of class .* if y holds values, say metric='squared_error'"):
+        rlc.DatasetTask(rows()[0], np.arange(400) * 1_000_000_000)
+
+
 def test_classes_numbered_from_1_are_told_with_the_remedy() -> None:
     x = np.random.default_rng(0).normal(size=(90, 2)).astype(np.float32)
     network = rlc.Network((rlc.Dense(np.ones((3, 2)), np.zeros(3)),), rlc.Contract((2,), rlc.Argmax()))
