@@ -10,6 +10,7 @@ import numpy as np
 from rlcompress.errors import InvalidValueError
 from rlcompress.network import Network
 from rlcompress.tasks.labelled import Targets, missing_row
+from rlcompress.tasks.plain_arrays import as_array
 
 _SHOWN = 8
 
@@ -47,7 +48,7 @@ def numbered(
     Raises:
         InvalidValueError: a gap, or a label that is not among the classes.
     """
-    arrays = [_plain(np.asarray(one), name) for one in targets]
+    arrays = [_plain(as_array(one), name) for one in targets]
     if any(one.dtype.kind not in "US" or one.ndim != 1 for one in arrays):
         highest = max((int(one.max()) for one in arrays if one.dtype.kind in "iub" and one.size), default=-1)
         if classes is not None and highest >= len(classes):

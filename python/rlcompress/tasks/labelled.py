@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError
+from rlcompress.tasks.plain_arrays import plain_array
 
 Targets = npt.NDArray[Any]
 TargetKind = Literal["auto", "classes", "values"]
@@ -83,7 +84,7 @@ def inputs(x: Any, name: str) -> FloatArray:
     Raises:
         InvalidValueError: no rows, no numbers, or not finite.
     """
-    array = np.asarray(x)
+    array = plain_array(x, name)
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"{name}: numbers expected, found {array.dtype}")
     if array.ndim < 2 or array.size == 0:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.tasks.labelled import Pair, Targets, inputs, missing_row
+from rlcompress.tasks.plain_arrays import as_array
 
 Metric = Literal["accuracy", "squared_error"]
 
@@ -47,7 +48,7 @@ def checked_rows(x: Any, y: Any, metric: Metric, name: str) -> Pair:
     Raises:
         InvalidValueError: names the array and what is wrong with it.
     """
-    rows, targets = inputs(x, f"{name}: x"), np.asarray(y)
+    rows, targets = inputs(x, f"{name}: x"), as_array(y)
     if len(rows) != len(targets):
         raise InvalidValueError(f"{name}: the same number of rows expected, found {len(rows)} and {len(targets)}")
     row = missing_row(targets)
