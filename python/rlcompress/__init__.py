@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rlcompress.importers.scikit_learn import from_sklearn as from_sklearn
     from rlcompress.importers.torch_module import from_torch as from_torch
     from rlcompress.importers.torch_module import to_torch as to_torch
+    from rlcompress.importers.two_outputs import two_outputs as two_outputs
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
     from rlcompress.layerwise.narrowing_env import NarrowingEnv as NarrowingEnv
     from rlcompress.packing import pack as pack
@@ -69,6 +70,7 @@ _LAZY = {
     "resume": "rlcompress.engine.run",
     "to_sklearn": "rlcompress.exporters.scikit_learn",
     "to_torch": "rlcompress.importers.torch_module",
+    "two_outputs": "rlcompress.importers.two_outputs",
 }
 
 __all__ = [
@@ -111,6 +113,7 @@ __all__ = [
     "resume",
     "to_sklearn",
     "to_torch",
+    "two_outputs",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rlcompress.cli.data_source import ACTIVATIONS, compressed
+from rlcompress.cli.data_source import MODEL_HELP, compressed, data_options
 from rlcompress.cli.outcome import deliver, watching
 from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
@@ -19,20 +19,9 @@ from rlcompress.engine.registry import algorithm_type
 def neon_command(name: str = "neon") -> click.Command:
     """The command, with an option per setting of the algorithm: `NEON`, or the published one."""
     cls = algorithm_type(name)
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
-    source: list[click.Parameter] = [
-        click.Option(
-            ["--model"], type=file, required=True, help=".rlc file, or state dict of a perceptron (.pt, .pth)."
-        ),
-        click.Option(
-            ["--data"], required=True, help="Table, .npz file or known name; better not the network's own rows."
-        ),
-        click.Option(["--target-column"], help="Target column of a table.  [default: target, label, class, y, last]"),
-        click.Option(["--validation"], type=float, default=0.5, help="Share of rows that judge.  [default: 0.5]"),
-        click.Option(
-            ["--activation"], type=click.Choice(ACTIVATIONS), default="relu", help="Of a state dict.  [default: relu]"
-        ),
-    ]
+    rows = "Table, .npz file or known name; better not the network's own rows."
+    share = "Share of rows that judge; the others train. Half, as small losses are proven on many rows only."
+    source = data_options(MODEL_HELP, rows, 0.5, share)
     text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
     params = [*source, *run_options(False, f"runs/{name}"), *setting_options(cls)]
     return click.Command(name, params=params, callback=partial(_run, name), help=text, short_help=text.splitlines()[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rlcompress.cli.data_source import ACTIVATIONS, MODEL_HELP, compressed
+from rlcompress.cli.data_source import MODEL_HELP, compressed, data_options
 from rlcompress.cli.exits import FAILED, INTERRUPTED, OK
 from rlcompress.cli.outcome import Watch, deliver, watching
 from rlcompress.cli.run_options import run_options
@@ -19,14 +19,9 @@ from rlcompress.engine.registry import algorithm_type
 def purl_command() -> click.Command:
     """The command, with an option per setting of `PuRL`."""
     cls = algorithm_type("purl")
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
     source: list[click.Parameter] = [
-        click.Option(["--model"], type=file, required=True, help=MODEL_HELP),
-        click.Option(["--data"], required=True, help="Table or .npz file, folder of images, or a known name."),
-        click.Option(["--target-column"], help="Target column of a table.  [default: target, label, class, y, last]"),
-        click.Option(["--validation"], type=float, default=0.25, help="Share of rows held out.  [default: 0.25]"),
-        click.Option(
-            ["--activation"], type=click.Choice(ACTIVATIONS), default="relu", help="Of a state dict.  [default: relu]"
+        *data_options(
+            MODEL_HELP, "Table or .npz file, folder of images, or a known name.", 0.25, "Share of rows held out."
         ),
         click.Option(["--finetune-epochs"], type=click.IntRange(min=0), default=0, help="Training with masks held."),
     ]

@@ -115,6 +115,7 @@ def _problem(teacher: Any, task: Any, seed: Any, jobs: int | None, prepared: boo
     if jobs < 1:
         raise InvalidValueError(f"jobs: at least 1 expected, found {jobs}")
     teacher = teacher if prepared else task.prepare(teacher)
+    task = _for_network(task, teacher)
     task.check(teacher)
     return Problem(teacher, _with_jobs(task, jobs), seed, jobs)
 
@@ -124,6 +125,12 @@ def _with_jobs(task: Task, jobs: int) -> Task:
     if not is_dataclass(task) or "jobs" not in {field.name for field in fields(task)} or task.jobs == jobs:
         return task
     return replace(task, jobs=jobs)
+
+
+def _for_network(task: Task, teacher: Network) -> Task:
+    """Tasks with labels number them as the teacher's outputs are."""
+    renumber = getattr(task, "for_network", None)
+    return task if renumber is None else renumber(teacher)
 
 
 def _check_same(record: RunRecord, given: RunRecord, task: bool, algorithm: bool) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 from rlcompress.contract import Argmax, Contract, Normalisation, Raw
 from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.importers.options import ImportOptions
+from rlcompress.importers.two_outputs import split_in_two
 from rlcompress.layers import Activation, Dense
 from rlcompress.network import Network
 from rlcompress.problem import Float64Array
 
 ACTIVATIONS: dict[str, Activation] = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+_SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
 _PERCEPTRONS = ("MLPClassifier", "MLPRegressor")
 
 
@@ -62,20 +64,18 @@ def from_sklearn(estimator: Any) -> Network:
     scaling = scaling_of(scalers, int(perceptron.n_features_in_))
     weights = [np.asarray(matrix, np.float64).T for matrix in perceptron.coefs_]
     biases = [np.asarray(vector, np.float64) for vector in perceptron.intercepts_]
-    classes = getattr(perceptron, "classes_", None)
-    metadata: dict[str, Any] = {"source_format": "scikit-learn"}
-    if classes is not None:
-        metadata["classes"] = [label.item() if hasattr(label, "item") else label for label in classes]
-        if is_binary(perceptron):
-            # Half of the one output each way: the larger is the class, and softmax gives the same probabilities.
-            weights[-1] = np.concatenate([-weights[-1], weights[-1]]) / 2
-            biases[-1] = np.concatenate([-biases[-1], biases[-1]]) / 2
     activation = ACTIVATIONS[perceptron.activation]
     words = [activation] * (len(weights) - 1) + [ACTIVATIONS["identity"]]
     layers = tuple(
         Dense(weight.astype(np.float32), bias.astype(np.float32), word)
         for weight, bias, word in zip(weights, biases, words)
     )
+    classes = getattr(perceptron, "classes_", None)
+    metadata: dict[str, Any] = {"source_format": "scikit-learn"}
+    if classes is not None:
+        metadata["classes"] = [label.item() if hasattr(label, "item") else label for label in classes]
+        if is_binary(perceptron):
+            layers = (*layers[:-1], split_in_two(layers[-1]))
     head = Raw() if classes is None else Argmax()
     return Network(layers, Contract((len(scaling.factor),), head, normalisation=scaling.normalisation), metadata)
 
@@ -140,10 +140,12 @@ def scaling_of(scalers: Sequence[Any], inputs: int) -> Scaling:
         UnsupportedError: another step, or one that clips.
     """
     scaling = Scaling(np.ones(inputs), np.zeros(inputs))
+    for name in (type(scaler).__name__ for scaler in scalers):  # all first: a step may change the width of the others
+        if name not in _SCALERS:
+            known = ", ".join(_SCALERS)
+            raise UnsupportedError(f"scikit-learn step {name}: not supported ({known} are); apply it to the rows first")
     for scaler in scalers:
         name = type(scaler).__name__
-        if name not in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"):
-            raise UnsupportedError(f"scikit-learn step {name}: not supported; apply it to the rows first")
         if getattr(scaler, "clip", False):
             raise UnsupportedError(f"scikit-learn step {name}(clip=True): not supported; clip the rows first")
         if not hasattr(scaler, "scale_"):

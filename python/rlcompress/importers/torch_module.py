@@ -11,6 +11,7 @@ import numpy as np
 from rlcompress.arrays import FloatArray
 from rlcompress.contract import Contract
 from rlcompress.errors import UnsupportedError
+from rlcompress.importers.batch_norm import folded, is_batch_norm
 from rlcompress.importers.options import ImportOptions
 from rlcompress.layers import Dense
 from rlcompress.layers.activation import Activation
@@ -31,8 +32,9 @@ def from_torch(module: torch.nn.Module, contract: Contract | None = None) -> Net
 
     Args:
         module: `nn.Linear` or `nn.Sequential` (nested and subclassed ones too) of `nn.Linear`, ReLU, Tanh, Sigmoid,
-            ELU, SiLU, LeakyReLU, GELU(approximate="tanh"), Identity, Dropout and Flatten, on any device; any floating
-            type, rounded to float32. Masks of `torch.nn.utils.prune` become `Dense.mask`. Left as it is.
+            ELU, SiLU, LeakyReLU, PReLU of one slope, GELU(approximate="tanh"), Identity, Dropout, Flatten and
+            BatchNorm1d between a linear layer and its activation, which it is folded into; on any device; any
+            floating type, rounded to float32. Masks of `torch.nn.utils.prune` become `Dense.mask`. Left as it is.
         contract: input and output; a flat observation and raw outputs unless given.
 
     Raises:
@@ -45,6 +47,12 @@ def from_torch(module: torch.nn.Module, contract: Contract | None = None) -> Net
         if _is_linear(leaf):
             layers.append(_dense(leaf, path))
             open_for_activation = True
+        elif is_batch_norm(leaf):
+            if not open_for_activation:
+                raise UnsupportedError(
+                    f"{path}: BatchNorm1d must follow a linear layer, before its activation; {_REMEDY}"
+                )
+            layers[-1] = folded(layers[-1], leaf, path)
         elif (activation := _activation(leaf, path)) is not None:
             if not open_for_activation:
                 raise UnsupportedError(f"{path}: an activation must follow a linear layer directly; {_REMEDY}")
@@ -160,10 +168,16 @@ def _activation(leaf: Any, path: str) -> tuple[Activation, float] | None:
     if name in _ALPHA:
         activation, attribute = _ALPHA[name]
         return activation, float(getattr(leaf, attribute))
+    if name == "PReLU" and leaf.num_parameters == 1 and 0 <= float(leaf.weight.detach()) <= 1:
+        return "leaky_relu", float(leaf.weight.detach())
+    if name == "PReLU":
+        raise UnsupportedError(f"{path}: PReLU is supported with one slope in 0..1; use nn.LeakyReLU()")
     if name == "GELU" and leaf.approximate == "tanh":
         return "gelu", 0.0
     if name == "GELU":
-        raise UnsupportedError(f'{path}: exact GELU is not supported; use nn.GELU(approximate="tanh")')
+        raise UnsupportedError(
+            f'{path}: nn.GELU() (erf) is not supported; train with nn.GELU(approximate="tanh"), which is'
+        )
     if name in ("Softmax", "LogSoftmax"):
         raise UnsupportedError(f"{path}: {name} is not supported; leave it out, the largest output stays the same")
     raise UnsupportedError(f"{path}: {name} is not supported; {_REMEDY}")

@@ -84,6 +84,12 @@ def load_state(content: bytes, name: str) -> StateDict:
             warnings.simplefilter("ignore")
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise many unrelated types
+        if "Unsupported global" in str(error) or "Unsupported class" in str(error):
+            raise ImportFormatError(
+                f"{name}: the weights cannot be read: it holds pickled objects, such as a whole module, which can run "
+                "code when read; save tensors alone, torch.save(module.state_dict(), path), or convert the module in "
+                "Python: rlcompress.load_policy(module).save('model.rlc')"
+            ) from error
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ImportFormatError(f"{name}: the weights cannot be read ({reason}); fetch the file again") from error
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):

@@ -150,7 +150,7 @@ def screened_row(group: ScreenedGroup) -> tuple[str, ...]:
 def headlines(result: Result) -> tuple[str, str]:
     """The two results that must not be mixed up: copied from the teacher alone, and improved on the score itself."""
     best = result.best_candidate
-    if result.algorithm == "neon":
+    if result.algorithm in ("neon", "neon-paper"):
         nothing = "nothing smaller was proven within the tolerance"
         return f"narrowed: {_headline(result, best, nothing)}", f"as it was: {_headline(result, result.teacher)}"
     if result.algorithm == "purl":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any, Literal, Union
 
@@ -16,9 +15,10 @@ from rlcompress.errors import CheckpointError, InvalidValueError
 from rlcompress.network import Network
 from rlcompress.problem import SPLITS, Actor, Batch, Float64Array, Score, Split
 from rlcompress.runtime import Runtime
+from rlcompress.tasks.class_names import moved, names_of, numbered, order_for, told_classes
 from rlcompress.tasks.data_files import load_data
 from rlcompress.tasks.labelled import Pair, Targets
-from rlcompress.tasks.row_checks import Metric, check_classes, check_varies, checked_rows
+from rlcompress.tasks.row_checks import Metric, check_classes, check_varies, checked_rows, digest_of
 from rlcompress.tasks.row_splits import IndexArray, deal
 
 _BLOCK = 4096
@@ -34,8 +34,8 @@ class DatasetTask:
 
     Args:
         x: (rows, ...) finite numbers, cast to float32; uint8 is divided by 255.
-        y: (rows,) class indices 0, 1, ... for "accuracy"; (rows,) or (rows, outputs) finite numbers for
-            "squared_error".
+        y: (rows,) class indices 0, 1, ... or labels as text for "accuracy"; (rows,) or (rows, outputs) finite numbers
+            for "squared_error". Kept as numbers.
         test: (x, y) used for the `final` split alone; without it `final` takes its share of the rows.
         validation: share of the rows held out of training, 0..1 exclusive, for the splits in equal parts.
         seed: of the deal.
@@ -43,9 +43,12 @@ class DatasetTask:
         name: for reports.
         source: file or name that `load_data` reads again on resume; None where arrays were given.
         target, kind: as for `load_data`, with `source`.
+        classes: the label of each class index, such as `classifier.classes_`; text in y is looked up here, else it is
+            numbered in sorted order and by the labels of the network that is compressed (`for_network`).
 
     Raises:
-        InvalidValueError: shapes, NaN, constant targets, a class of one row, or too few rows; says which.
+        InvalidValueError: shapes, NaN, a label that is not among the classes, constant targets, a class of one row,
+            or too few rows; says which.
     """
 
     x: FloatArray
@@ -58,27 +61,33 @@ class DatasetTask:
     source: str | None = field(default=None, kw_only=True)
     target: Union[str, int, None] = field(default=None, kw_only=True)
     kind: Literal["auto", "classes", "values"] = field(default="auto", kw_only=True)
+    classes: Sequence[Any] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.metric not in ("accuracy", "squared_error"):
             raise InvalidValueError(f"metric: 'accuracy' or 'squared_error' expected, found {self.metric!r}")
         if not 0 < self.validation < 1:
             raise InvalidValueError(f"validation: a share between 0 and 1 expected, found {self.validation}")
-        x, y = checked_rows(self.x, self.y, self.metric, "x and y")
+        given, names = self._targets()
+        x, y = checked_rows(self.x, given[0], self.metric, "x and y")
         check_varies(y, self.metric)
         pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = {}
         held: tuple[Split, ...] = SPLITS if self.test is None else SPLITS[:-1]
         for pool, rows in deal(y, held, self.validation, self.seed).items():
             pools[pool] = (x, y, rows)
         if self.test is not None:
-            xt, yt = checked_rows(*self.test, self.metric, "test")
+            xt, yt = checked_rows(self.test[0], given[1], self.metric, "test")
             if xt.shape[1:] != x.shape[1:] or yt.shape[1:] != y.shape[1:]:
                 raise InvalidValueError(f"test: rows of {x.shape[1:]} expected as in x, found {xt.shape[1:]}")
             pools["final"] = (xt, yt, np.arange(len(xt)))
         if self.metric == "accuracy":
             check_classes(y)
-        for attribute, value in (("x", x), ("y", y), ("_pools", pools)):
+        for attribute, value in (("x", x), ("y", y), ("classes", names), ("_pools", pools)):
             object.__setattr__(self, attribute, value)
+
+    def _targets(self) -> tuple[list[Any], tuple[str, ...] | None]:
+        given = [self.y] if self.test is None else [self.y, self.test[1]]
+        return numbered(given, names_of(self.classes), "y") if self.metric == "accuracy" else (given, None)
 
     @classmethod
     def from_file(
@@ -89,11 +98,17 @@ class DatasetTask:
         kind: Literal["auto", "classes", "values"] = "auto",
         validation: float = 0.25,
         seed: int = 0,
+        classes: Sequence[Any] | None = None,
     ) -> DatasetTask:
-        """The task of a file, folder or name that `load_data` reads; `resume` finds it again by itself."""
+        """The task of a file, folder or name that `load_data` reads; `resume` finds it again by itself.
+
+        Args:
+            classes: the label of each output of the network, in order, where the network does not carry them.
+            source, target, kind, validation, seed: as above and for `load_data`.
+        """
         data = load_data(source, target=target, kind=kind)
         metric: Metric = "accuracy" if data.classes else "squared_error"
-        return cls(
+        task = cls(
             data.x,
             data.y,
             test=data.test,
@@ -104,7 +119,40 @@ class DatasetTask:
             source=str(source),
             target=target,
             kind=kind,
+            classes=data.classes or None,
         )
+        return task if classes is None else task.with_classes(classes)
+
+    def with_classes(self, classes: Sequence[Any]) -> DatasetTask:
+        """The same rows with classes numbered in the order of these labels.
+
+        Raises:
+            InvalidValueError: values, numbers without labels, or a label that is not among the classes.
+        """
+        order = names_of(classes)
+        if not isinstance(self.classes, tuple) or order is None:
+            raise InvalidValueError(f"{self.name}: labels as text expected to be numbered; y holds numbers alone")
+        places = moved(self.classes, order, self._found, self.name)
+        test = None if self.test is None else (self.test[0], places[self.rows("final").y])
+        return replace(self, y=places[self.y], test=test, classes=order)
+
+    def for_network(self, network: Network) -> DatasetTask:
+        """The task with classes numbered as the network's outputs: by `network.metadata["classes"]`, where it has them.
+
+        Raises:
+            InvalidValueError: a class that the network does not know, or labels that cannot be told from its outputs.
+        """
+        order = self._order_for(network)
+        return self if order is None else self.with_classes(order)
+
+    def _order_for(self, network: Network) -> tuple[str, ...] | None:
+        names = self.classes if isinstance(self.classes, tuple) else None
+        return None if names is None else order_for(names, self._found, network, self.name)
+
+    @property
+    def _found(self) -> Targets:
+        """Class indices that occur, ascending."""
+        return np.unique(np.concatenate([self.y, self.rows("final").y]))
 
     @property
     def searchable(self) -> bool:
@@ -146,12 +194,24 @@ class DatasetTask:
         discrete = isinstance(network.contract.head, Argmax)
         if self.metric == "squared_error" and discrete:
             raise InvalidValueError(f"{self.name}: values are asked for, the network's head is argmax; use Raw()")
+        if self._order_for(network) is not None:
+            raise InvalidValueError(
+                f"{self.name}: its classes are numbered otherwise than the network's outputs; "
+                "use task.for_network(network)"
+            )
         fits = network.output_size >= self.outputs if self.metric == "accuracy" else network.output_size == self.outputs
         if not fits:
             remedy = ""
-            if self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
-                remedy = f"; classes {self.y.min()} to {self.y.max()} were found, number them from 0 without gaps: "
-                remedy += "np.unique(y, return_inverse=True)[1]"
+            if self.metric == "accuracy" and network.output_size == 1:
+                remedy = (
+                    "; for values give metric='squared_error' (--kind values for a command), for two classes told by "
+                )
+                remedy += "one output rlc.two_outputs(network) (--kind classes)"
+            elif self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
+                remedy = (
+                    f"; classes {self.y.min()} to {self.y.max()} were found, number them from 0 as the outputs are: "
+                )
+                remedy += "np.searchsorted(classifier.classes_, y)"
             raise InvalidValueError(
                 f"{self.name}: {self.outputs} outputs needed, the network gives {network.output_size}{remedy}"
             )
@@ -205,6 +265,7 @@ class DatasetTask:
     def describe(self) -> Mapping[str, Any]:
         """Settings that identify the task, with a digest of the rows."""
         return {
+            **told_classes(self.classes),
             "kind": "dataset",
             "source": self.source,
             "target": self.target,
@@ -219,12 +280,8 @@ class DatasetTask:
     @property
     def digest(self) -> str:
         """SHA-256 over the shapes and bytes of all rows and targets."""
-        digest = hashlib.sha256()
-        for x, y, _ in (self._all["data"], self._all["final"]):
-            for array in (x, y):
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        arrays = [array for x, y, _ in (self._all["data"], self._all["final"]) for array in (x, y)]
+        return digest_of(arrays)
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> DatasetTask:
@@ -244,6 +301,7 @@ class DatasetTask:
             kind=description["target_kind"],
             validation=description["validation"],
             seed=description["seed"],
+            classes=description.get("classes"),
         )
         if task.digest != description["digest"]:
             raise CheckpointError(f"task: {source} changed since the run began; restore it")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError
+from rlcompress.tasks.plain_arrays import plain_array
 
 Targets = npt.NDArray[Any]
 TargetKind = Literal["auto", "classes", "values"]
@@ -83,7 +84,7 @@ def inputs(x: Any, name: str) -> FloatArray:
     Raises:
         InvalidValueError: no rows, no numbers, or not finite.
     """
-    array = np.asarray(x)
+    array = plain_array(x, name)
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"{name}: numbers expected, found {array.dtype}")
     if array.ndim < 2 or array.size == 0:
@@ -98,6 +99,17 @@ def inputs(x: Any, name: str) -> FloatArray:
             f"{name}: finite numbers expected, found {rows[tuple(at)]} in row {at[0]}; drop or fill such rows"
         )
     return rows
+
+
+def missing_row(y: Targets) -> int | None:
+    """First row without a target: NaN, infinity, or None and its kin among objects; None where all have one."""
+    if y.dtype.kind == "f":
+        gaps = ~np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+    elif y.dtype.kind == "O" and y.ndim == 1:
+        gaps = np.array([one is None or not isinstance(one == one, (bool, np.bool_)) or one != one for one in y])  # NA
+    else:
+        return None
+    return int(np.flatnonzero(gaps)[0]) if gaps.any() else None
 
 
 def _are_classes(y: Targets) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from rlcompress.errors import InvalidValueError
-from rlcompress.tasks.labelled import Pair, Targets, inputs
+from rlcompress.tasks.labelled import Pair, Targets, inputs, missing_row
+from rlcompress.tasks.plain_arrays import as_array
 
 Metric = Literal["accuracy", "squared_error"]
 
@@ -30,11 +33,12 @@ def check_classes(y: Targets) -> None:
     Raises:
         InvalidValueError: names the class.
     """
-    alone = np.flatnonzero(np.bincount(y) == 1)
-    if alone.size:
+    labels, counts = np.unique(y, return_counts=True)
+    if (counts == 1).any():
         raise InvalidValueError(
-            f"y: at least two rows of each class expected, found one of class {alone[0]}; drop it, or merge the class "
-            "with another"
+            f"y: at least two rows of each class expected, found one of class {labels[counts == 1][0]}; drop it, or "
+            "merge the class with another; if y holds values, say metric='squared_error' (kind='values' for a file, "
+            "--kind values for a command)"
         )
 
 
@@ -44,20 +48,47 @@ def checked_rows(x: Any, y: Any, metric: Metric, name: str) -> Pair:
     Raises:
         InvalidValueError: names the array and what is wrong with it.
     """
-    rows, targets = inputs(x, f"{name}: x"), np.asarray(y)
+    rows, targets = inputs(x, f"{name}: x"), as_array(y)
     if len(rows) != len(targets):
         raise InvalidValueError(f"{name}: the same number of rows expected, found {len(rows)} and {len(targets)}")
+    row = missing_row(targets)
+    if row is not None:
+        raise InvalidValueError(
+            f"{name}: y: a target for every row expected, found {targets[row]} in row {row}; drop it"
+        )
     if metric == "accuracy":
         if targets.dtype.kind not in "iub" or targets.ndim != 1:
             raise InvalidValueError(
-                f"{name}: y: (rows,) class indices expected, found {targets.dtype} {targets.shape}; for text use "
-                "np.unique(y, return_inverse=True)[1], for values metric='squared_error'"
+                f"{name}: y: (rows,) class indices or labels as text expected, found {targets.dtype} {targets.shape}; "
+                f"{_class_remedy(targets)}"
             )
         if targets.min() < 0:
-            raise InvalidValueError(f"{name}: y: class indices 0, 1, ... expected, found {targets.min()}")
+            raise InvalidValueError(
+                f"{name}: y: class indices 0, 1, ... expected, found {targets.min()}; number them as the "
+                "network's outputs are: np.searchsorted(classifier.classes_, y), or give labels as text: y.astype(str)"
+            )
         return Pair(rows, targets.astype(np.int64))
-    if targets.dtype.kind not in "iuf" or targets.ndim not in (1, 2) or not np.isfinite(targets).all():
+    if targets.dtype.kind not in "iuf" or targets.ndim not in (1, 2):
         raise InvalidValueError(
-            f"{name}: y: (rows,) or (rows, outputs) finite numbers expected, found {targets.dtype} {targets.shape}"
+            f"{name}: y: (rows,) or (rows, outputs) numbers expected, found {targets.dtype} {targets.shape}"
         )
     return Pair(rows, targets.astype(np.float32))
+
+
+def digest_of(arrays: Sequence[Any]) -> str:
+    """SHA-256 over the shapes and bytes of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _class_remedy(y: Any) -> str:
+    if y.ndim == 2 and y.shape[1] == 1:
+        return "flatten it: y.ravel()"
+    if y.ndim == 2 and y.dtype.kind in "iubf" and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+        return "it is one-hot: give y.argmax(1)"
+    if y.dtype.kind == "f" and y.ndim == 1 and (y == np.round(y)).all():
+        return "for classes give y.astype(int), for values metric='squared_error'"
+    return "for values give metric='squared_error', for classes of scikit-learn np.searchsorted(classifier.classes_, y)"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rlcompress.errors import InvalidValueError
 from rlcompress.tasks.labelled import Targets
 
+_ENOUGH = 2  # rows in each pool, so that no deal leaves one empty
 IndexArray = npt.NDArray[np.int64]
 
 
@@ -37,5 +38,9 @@ def deal(y: Targets, held: Sequence[str], share: float, seed: int) -> dict[str, 
     pools["data"] = rng.permutation(in_order[pool_of == len(held)])
     empty = [name for name, rows in pools.items() if len(rows) == 0]
     if empty:
-        raise InvalidValueError(f"{len(y)} rows are too few: none is left for {', '.join(empty)}")
+        enough = max(_ENOUGH * round(len(held) / share), round(_ENOUGH / (1 - share)))
+        raise InvalidValueError(
+            f"{len(y)} rows are too few: none is left for {', '.join(empty)}; give at least {enough}, or another share "
+            f"than {share} for validation"
+        )
     return pools

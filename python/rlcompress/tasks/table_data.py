@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 from typing import Any, Union
@@ -23,7 +24,7 @@ def load_table(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, tup
         InvalidValueError: ragged rows, no target column, text or gaps among the inputs; names row and column.
     """
     rows = _cells(path)
-    header = rows[0] if not any(is_number(cell) for cell in rows[0]) else None
+    header = rows[0] if _is_header(rows) else None
     names = header if header is not None else [str(index) for index in range(len(rows[0]))]
     first = 0 if header is None else 1
     body = rows[first:]
@@ -44,16 +45,40 @@ def load_table(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, tup
     return x, y, tuple(names[index] for index in columns)
 
 
+def _is_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names the columns: text alone, text above numbers as target, or columns counted from 0."""
+    top, body = rows[0], rows[1:]
+    if not any(map(is_number, top)) or any(cell.lower() in _TARGETS for cell in top):
+        return True
+    names = top if top[0] else top[1:]  # pandas leaves the name of its index empty
+    counted = [str(index) for index in range(len(names))]
+    if names[:-1] == counted[:-1] and len(names) > 1 and not is_number(names[-1]):
+        return True
+    if top[-1] and not is_number(top[-1]):
+        return bool(body) and all(row and is_number(row[-1]) for row in body)
+    # A short row of whole numbers counts by accident where the rows below hold whole numbers too.
+    by_chance = len(names) <= 3 and all(cell.isdigit() for row in body for cell in row)
+    return names == counted and not by_chance
+
+
 def _cells(path: Path) -> list[list[str]]:
-    delimiter = "\t" if ".tsv" in path.name.lower() else ","
+    text = read_text(path)
     try:
-        lines = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text))
         rows = [[cell.strip() for cell in row] for row in lines if row]
     except csv.Error as error:
         raise InvalidValueError(f"{path}: a table in UTF-8 expected ({error})") from error
     if not rows:
         raise InvalidValueError(f"{path}: rows expected, none found")
     return rows
+
+
+def _delimiter(path: Path, text: str) -> str:
+    """A tab in .tsv files, else the comma; a semicolon or tab where the first line has one of these and no comma."""
+    if ".tsv" in path.name.lower():
+        return "\t"
+    line = text.split("\n", 1)[0]
+    return next((mark for mark in (",", ";", "\t") if mark in line), ",")
 
 
 def read_text(path: Path) -> str:
@@ -70,7 +95,7 @@ def read_text(path: Path) -> str:
 
 
 def target_column(path: Path, names: list[str], named: bool, target: Union[str, int, None]) -> int:
-    """Index of the target among the columns: the one asked for, else one of the usual names, else the last.
+    """Index of the target among the columns: the name or number asked for, else one of the usual names, else the last.
 
     Raises:
         InvalidValueError: no such column.
@@ -78,11 +103,16 @@ def target_column(path: Path, names: list[str], named: bool, target: Union[str, 
     if isinstance(target, str):
         if target in names and named:
             return names.index(target)
-        raise InvalidValueError(f"{path}: target: one of the columns {', '.join(names)} expected, found {target!r}")
+        if not re.fullmatch(r"-?\d+", target):
+            known = ", ".join(names) if named else f"0 to {len(names) - 1}, as it has no row of names,"
+            raise InvalidValueError(f"{path}: target: one of the columns {known} expected, found {target!r}")
+        target = int(target)
     if target is not None:
         if -len(names) <= target < len(names):
             return target % len(names)
-        raise InvalidValueError(f"{path}: target: a column below {len(names)} expected, found {target}")
+        raise InvalidValueError(
+            f"{path}: target: a column from {-len(names)} to {len(names) - 1} expected, found {target}"
+        )
     lower: list[str | None] = [name.lower() for name in names]
     return next((lower.index(name) for name in _TARGETS if name in lower), len(names) - 1)
 

@@ -84,7 +84,7 @@ def test_files_that_can_run_code_are_refused(files: tuple[Path, Path, Path], tmp
     [
         {"conv.weight": (4, 1, 3, 3), "conv.bias": (4,)},
         {"0.weight": (4, 6), "0.bias": (4,), "norm.running_mean": (4,)},
-        {"0.weight": (4, 6)},
+        {"0.weight": (4, 6), "norm.weight": (4,)},
     ],
 )
 def test_a_state_dict_of_something_else_is_refused(

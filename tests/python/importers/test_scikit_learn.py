@@ -164,6 +164,14 @@ def test_other_estimators_are_refused_by_name():
         rlc.from_sklearn(neural.MLPClassifier())
 
 
+def test_a_step_that_changes_the_width_is_named():
+    from sklearn.preprocessing import PolynomialFeatures
+
+    model = fitted("MLPRegressor", SCORE, scaling.StandardScaler(), PolynomialFeatures(2))
+    with pytest.raises(UnsupportedError, match="step PolynomialFeatures"):
+        rlc.from_sklearn(model)
+
+
 def test_every_door_takes_them():
     model = fitted("MLPClassifier", LABELS, scaling.StandardScaler())
     assert as_network(model) == rlc.load_policy(model) == rlc.from_sklearn(model)

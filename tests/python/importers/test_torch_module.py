@@ -10,8 +10,10 @@ from rlcompress.contract import Argmax, Contract
 from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.importers import load_policy
 from rlcompress.importers.torch_module import from_torch, to_torch
+from rlcompress.importers.two_outputs import two_outputs
 from rlcompress.layers import ACTIVATIONS, Dense
 from rlcompress.network import Network
+from rlcompress.runtime import Runtime
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -136,7 +138,7 @@ def hooked() -> Any:
         (nn.Sequential(nn.Linear(2, 2), nn.GELU()), "approximate"),
         (nn.Sequential(nn.Linear(2, 2), nn.Softmax(-1)), "largest output stays"),
         (nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "LayerNorm"),
-        (nn.Sequential(nn.Linear(2, 2), nn.PReLU()), "PReLU"),
+        (nn.Sequential(nn.Linear(2, 2), nn.PReLU(init=-0.5)), "PReLU"),
         (nn.Sequential(nn.Conv1d(1, 1, 1)), "Conv1d"),
         (nn.Sequential(nn.Linear(2, 2), nn.Flatten(0)), "Flatten"),
         (nn.Sequential(nn.ReLU(), nn.Linear(2, 2)), "must follow"),
@@ -162,6 +164,57 @@ def test_weights_that_make_no_sense() -> None:
         from_torch(module)
     with pytest.raises(InvalidValueError, match="finite"):
         from_torch(nn.Linear(2, 2).double().requires_grad_(False).apply(lambda m: m.weight.fill_(1e200)))
+
+
+def normalised(affine: bool = True) -> Any:
+    """Two layers with running statistics of their own, in evaluation mode."""
+    norm = nn.BatchNorm1d(5, eps=0.01, affine=affine)
+    module = nn.Sequential(nn.Linear(4, 5, bias=affine), nn.Dropout(0.5), norm, nn.ReLU(), nn.Linear(5, 2))
+    with torch.no_grad():
+        module(3 * torch.randn(64, 4) + 1)
+        if affine:
+            norm.weight.normal_()
+            norm.bias.normal_()
+    return module.eval()
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_normalisation_is_folded(affine: bool, outputs: Callable[[Network, Any], Any]) -> None:
+    module, x = normalised(affine), torch.randn(50, 4)
+    network = from_torch(module)
+    assert network.widths == (4, 5, 2)
+    np.testing.assert_allclose(outputs(network, x.numpy()), module(x).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "match"),
+    [
+        (nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.BatchNorm1d(2)), "before its activation"),
+        (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2)), "follow a linear layer"),
+        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)), "depends on the batch"),
+        (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(3)), "2 features expected, found 3"),
+        (nn.Sequential(nn.Linear(2, 2), nn.PReLU(2)), "one slope"),
+    ],
+)
+def test_normalisation_elsewhere_is_refused(module: Any, match: str) -> None:
+    with pytest.raises(UnsupportedError, match=match):
+        from_torch(module)
+
+
+def test_one_slope_is_a_leaky_relu(outputs: Callable[[Network, Any], Any]) -> None:
+    module, x = nn.Sequential(nn.Linear(3, 4), nn.PReLU(), nn.Linear(4, 2)), torch.randn(20, 3)
+    np.testing.assert_allclose(outputs(from_torch(module), x.numpy()), module(x).detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("last", [nn.Identity(), nn.Sigmoid()])
+def test_one_output_becomes_two(last: Any, outputs: Callable[[Network, Any], Any]) -> None:
+    module, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1), last), torch.randn(50, 3)
+    network = two_outputs(module)
+    assert (network.output_size, network.contract.head) == (2, Argmax())
+    sure = module(x).detach().numpy().ravel() > (0.5 if isinstance(last, nn.Sigmoid) else 0)
+    assert np.array_equal(Runtime(network)(x.numpy()), sure)
+    with pytest.raises(InvalidValueError, match="one output"):
+        two_outputs(network)
 
 
 def test_contract_is_taken() -> None:

@@ -16,7 +16,14 @@ from rlcompress.reporting import report_text, write_reports
 from rlcompress.reporting.json_report import plain, report_json, report_object
 from rlcompress.reporting.markdown import report_markdown
 from rlcompress.reporting.plot import acceptance_bar
-from rlcompress.reporting.rows import columns, sections
+from rlcompress.reporting.rows import columns, headlines, sections
+
+
+@pytest.mark.parametrize("algorithm", ["neon", "neon-paper"])
+def test_headlines_of_narrowed_networks_speak_of_no_environment(result: Result, algorithm: str) -> None:
+    narrowed, before = headlines(replace(result, algorithm=algorithm))
+    assert narrowed.startswith("narrowed: ")
+    assert before.startswith("as it was: ")
 
 
 def test_two_headlines_tell_distilled_from_polished(result: Result) -> None:

@@ -83,6 +83,38 @@ def test_a_missing_target_column_is_named(tmp_path):
         rlc.load_data(path, target="c")
 
 
+@pytest.mark.parametrize(
+    ("top", "inputs"),
+    [
+        ("0,1,2,3", ("0", "1", "2")),
+        ("0,1,2,label", ("0", "1", "2")),
+        ("a,1,2,found", ("a", "1", "2")),
+        ("0,target,1,2", ("0", "1", "2")),
+        ("0;1;2;3", ("0", "1", "2")),
+    ],
+)
+def test_counted_columns_and_text_above_the_target_are_names(tmp_path, top, inputs):
+    mark = ";" if ";" in top else ","
+    body = "".join(mark.join(row) + "\n" for row in (("0.5", "1", "2", "0"), ("1.5", "0", "3", "1")))
+    (tmp_path / "t.csv").write_text(f"{top}\n{body}")
+    data = rlc.load_data(tmp_path / "t.csv")
+    assert (data.columns, len(data.x)) == (inputs, 2)
+
+
+def test_short_rows_of_whole_numbers_are_values(tmp_path):
+    (tmp_path / "t.csv").write_text("0,1\n1,0\n0,0\n")
+    assert rlc.load_data(tmp_path / "t.csv").y.tolist() == [1, 0, 0]
+
+
+def test_the_target_as_a_number_in_text(tmp_path):
+    (tmp_path / "t.csv").write_text("1,2.5,3.5\n0,1.5,2.5\n")
+    assert rlc.load_data(tmp_path / "t.csv", target="0").y.tolist() == [1, 0]
+    with pytest.raises(InvalidValueError, match="columns 0 to 2, as it has no row of names, expected, found 'c'"):
+        rlc.load_data(tmp_path / "t.csv", target="c")
+    with pytest.raises(InvalidValueError, match="from -3 to 2 expected, found 3"):
+        rlc.load_data(tmp_path / "t.csv", target="3")
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "p.npz", x=np.array([{"a": 1}], dtype=object), y=np.array([1]))
     with pytest.raises(InvalidValueError, match="plain arrays"):

@@ -138,7 +138,6 @@ def broken(change):
         (lambda x, y: (np.where(x > 1, np.nan, x), y), "finite"),
         (lambda x, y: (x, y * 0), "two classes"),
         (lambda x, y: (x, y - 1), "class indices"),
-        (lambda x, y: (x, y.astype(str)), "np.unique"),
         (lambda x, y: (x, y + 0.5), "squared_error"),
         (lambda x, y: (x[:5], y[:5]), "too few"),
         (lambda x, y: (x, np.where(np.arange(len(y)) == 7, 9, y)), "found one of class 9"),
@@ -185,6 +184,13 @@ def test_balanced_accuracy_weighs_classes_alike():
     )
     with pytest.raises(InvalidValueError, match="squared_error"):
         rlc.DatasetTask(x, x[:, 0], metric="squared_error").balanced_accuracy(network, "final")
+
+
+def test_one_output_is_told_how_to_go_on():
+    with pytest.raises(InvalidValueError, match=r"metric='squared_error'.*rlc.two_outputs"):
+        rlc.DatasetTask(*rows(classes=2)).check(linear(outputs=1))
+    with pytest.raises(InvalidValueError, match=r"found one of class .* if y holds values, say metric='squared_error'"):
+        rlc.DatasetTask(rows()[0], np.arange(400) * 1_000_000_000)
 
 
 def test_classes_numbered_from_1_are_told_with_the_remedy() -> None:
