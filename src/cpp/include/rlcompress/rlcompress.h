@@ -5,8 +5,9 @@
  *   const rlcompress_model *model;
  *   rlcompress_status status = rlcompress_model_open(&memory, sizeof memory, image, image_bytes, &model, NULL);
  *   if (status == RLCOMPRESS_OK) status = rlcompress_self_test(model, workspace, sizeof workspace, NULL);
- *   if (status == RLCOMPRESS_OK) status = rlcompress_run(model, observation, 4, action, 1, workspace, sizeof
- * workspace); if (status != RLCOMPRESS_OK) fputs(rlcompress_message(status), stderr);
+ *   if (status == RLCOMPRESS_OK)
+ *     status = rlcompress_run(model, observation, 4, action, 1, workspace, sizeof workspace);
+ *   if (status != RLCOMPRESS_OK) fputs(rlcompress_message(status), stderr);
  *
  * Functions, numbers and structures stay as they are; later versions add to them. */
 #ifndef RLCOMPRESS_RLCOMPRESS_H
