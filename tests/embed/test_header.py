@@ -1,4 +1,4 @@
-"""What the headers and `docs/embedding.md` show and say: examples that compile, and the size of a model."""
+"""What the headers and `docs/embedding.md` show and say: examples that compile, the size of a model, the self-test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from embed.builds import ROOT, need_compiler, tool
+from embed.builds import BALANCE, ROOT, need_compiler, run, tool
+from rlcompress.exporters import export
 
 HEADERS = ROOT / "src" / "cpp" / "include"
 EMBEDDING = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
@@ -66,3 +67,14 @@ def test_an_answer_that_nobody_reads_is_a_warning(call: str, tmp_path: Path) -> 
     command = [tool("c++"), "-std=c++17", "-fsyntax-only", "-Wall", f"-I{HEADERS}", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "nodiscard" in done.stderr
+
+
+def test_the_self_test_is_switched_on_as_the_documentation_says(tmp_path: Path) -> None:
+    need_compiler()
+    (switch,) = re.findall(r"`cc (-D\w+) policy\.c main\.c`", EMBEDDING)
+    (call,) = re.findall(r"`(\w+_self_test\(&workspace\))`", EMBEDDING)
+    export(BALANCE, "c", tmp_path, name="policy")
+    main = f'#include "policy.h"\nint main(void) {{ static policy_workspace workspace; return {call}; }}\n'
+    (tmp_path / "main.c").write_text(main, encoding="utf-8")
+    run(tool("cc"), switch, tmp_path / "policy.c", tmp_path / "main.c", "-o", tmp_path / "app")
+    run(tmp_path / "app")
