@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "image.hpp"
+
 namespace {
 
 constexpr int full_episode = 500;
@@ -46,26 +48,12 @@ struct CartPole {
   bool over() const { return std::fabs(position) > 2.4 || std::fabs(angle) > 12 * 2 * 3.14159265358979 / 360; }
 };
 
-std::vector<std::uint8_t> read(const char* path) {
-  std::vector<std::uint8_t> bytes;
-  if (std::FILE* file = std::fopen(path, "rb")) {
-    for (int byte = std::fgetc(file); byte != EOF; byte = std::fgetc(file)) {
-      bytes.push_back(static_cast<std::uint8_t>(byte));
-    }
-    std::fclose(file);
-  }
-  return bytes;
-}
-
-int report(rlcompress::Status status) {
-  std::fprintf(stderr, "error: %s\n", rlcompress::message(status));
-  return 1;
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::vector<std::uint8_t> image = read(count > 1 ? arguments[1] : "policy.rlc");
+  if (count < 2) return usage("cartpole policy.rlc [EPISODES]");
+  std::vector<std::uint8_t> image;
+  if (!read(arguments[1], image)) return unreadable(arguments[1]);
   const unsigned episodes = count > 2 ? static_cast<unsigned>(std::strtoul(arguments[2], nullptr, 10)) : 1;
   const auto model = rlcompress::Model::from_bytes(image);
   if (!model) return report(model.status());

@@ -8,27 +8,14 @@
 #include <cstring>
 #include <vector>
 
-// A microcontroller has these bytes in flash, at an address that is a multiple of 4.
-static std::vector<std::uint8_t> read(const char* path) {
-  std::vector<std::uint8_t> bytes;
-  if (std::FILE* file = std::fopen(path, "rb")) {
-    for (int byte = std::fgetc(file); byte != EOF; byte = std::fgetc(file)) {
-      bytes.push_back(static_cast<std::uint8_t>(byte));
-    }
-    std::fclose(file);
-  }
-  return bytes;
-}
-
-static int report(rlcompress::Status status) {
-  std::fprintf(stderr, "error: %s\n", rlcompress::message(status));
-  return 1;
-}
+#include "image.hpp"
 
 alignas(4) static std::uint8_t workspace[16384];  // at least model->workspace_bytes(); one per thread
 
 int main(int count, char** arguments) {
-  const std::vector<std::uint8_t> image = read(count > 1 ? arguments[1] : "policy.rlc");
+  if (count < 2) return usage("app policy.rlc OBSERVATION... (numbers, as many as the policy takes)");
+  std::vector<std::uint8_t> image;
+  if (!read(arguments[1], image)) return unreadable(arguments[1]);
   std::vector<float> observation, action;
   for (int i = 2; i < count; ++i) observation.push_back(std::strtof(arguments[i], nullptr));
 

@@ -3,6 +3,7 @@
  */
 #include <rlcompress/rlcompress.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +19,31 @@ static int report(rlcompress_status status) {
   return 1;
 }
 
+/* False: errno says why. */
+static int read_image(const char* path, size_t* bytes) {
+  FILE* file = fopen(path, "rb");
+  int whole, reason;
+  if (file == NULL) return 0;
+  *bytes = fread(image, 1, sizeof image, file);
+  whole = !ferror(file);
+  reason = errno;
+  fclose(file);
+  errno = reason;
+  return whole;
+}
+
 int main(int count, char** arguments) {
   float observation[MOST], action[MOST];
   const rlcompress_model* model;
   rlcompress_status status;
   size_t bytes = 0, i, values = 0;
-  FILE* file = fopen(count > 1 ? arguments[1] : "policy.rlc", "rb");
-  if (file != NULL) {
-    bytes = fread(image, 1, sizeof image, file);
-    fclose(file);
+  if (count < 2) {
+    fputs("usage: policy policy.rlc OBSERVATION... (numbers, as many as the policy takes)\n", stderr);
+    return 2;
+  }
+  if (!read_image(arguments[1], &bytes)) {
+    fprintf(stderr, "error: cannot read %s: %s\n", arguments[1], strerror(errno));
+    return 1;
   }
   for (; values + 2 < (size_t)count && values < MOST; ++values) {
     observation[values] = strtof(arguments[values + 2], NULL);

@@ -27,7 +27,9 @@ _LEVEL_FROM = 4.0
 
 
 def quantise_static(network: Network, observations: npt.ArrayLike, percentile: float = 100.0) -> Network:
-    """Integer arithmetic throughout: int8 weights with a float32 scale per row, inputs of every layer as bytes.
+    """Integer sums in every layer: int8 weights with a float32 scale per row, inputs of every layer as bytes.
+
+    Products and sums are exact integers; rounding to bytes, scales and activations stay float32 (`docs/format.md`).
 
     The range of each layer's inputs is that of the float network on `observations`; values beyond it are clipped. Give
     observations of the kind that the policy will see (a few hundred to thousands, from whole episodes).

@@ -128,6 +128,9 @@ static void check_run(const rlcompress_model* model) {
   CHECK(rlcompress_run(model, x, INPUTS, y, 2, workspace, bytes) == RLCOMPRESS_ACTION_SIZE);
   CHECK(rlcompress_run(model, x, INPUTS, y, 1, workspace, bytes - 1) == RLCOMPRESS_WORKSPACE_SIZE);
   CHECK(rlcompress_run(model, x, INPUTS, y, 1, (char*)workspace + 2, bytes) == RLCOMPRESS_MISALIGNED_WORKSPACE);
+  CHECK(rlcompress_run(model, (const float*)((const char*)x + 1), INPUTS, y, 1, workspace, bytes) ==
+        RLCOMPRESS_MISALIGNED_ARRAY);
+  CHECK(rlcompress_run(model, x, INPUTS, (float*)((char*)y + 2), 1, workspace, bytes) == RLCOMPRESS_MISALIGNED_ARRAY);
   CHECK(rlcompress_run(NULL, x, INPUTS, y, 1, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
   CHECK(rlcompress_run(model, NULL, INPUTS, y, 1, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
   CHECK(rlcompress_run(model, x, INPUTS, NULL, 1, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
@@ -149,6 +152,7 @@ static void check_batch(const rlcompress_model* model) {
   CHECK(rlcompress_run_batch(model, ROWS, x, ROWS * INPUTS, y, 1, workspace, bytes) == RLCOMPRESS_ACTION_SIZE);
   CHECK(rlcompress_run_batch(model, (size_t)-1, x, ROWS, y, ROWS, workspace, bytes) == RLCOMPRESS_OBSERVATION_SIZE);
   CHECK(rlcompress_run_batch(model, ROWS, NULL, ROWS * INPUTS, y, ROWS, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
+  CHECK(rlcompress_run_batch(model, ROWS, x, ROWS * INPUTS, x, ROWS, workspace, bytes) == RLCOMPRESS_OVERLAP);
   CHECK(rlcompress_run_batch(NULL, ROWS, x, ROWS * INPUTS, y, ROWS, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
 }
 
@@ -185,12 +189,12 @@ static void check_targets(void) {
 
 static void check_words(void) {
   rlcompress_status status;
-  for (status = RLCOMPRESS_OK; status <= RLCOMPRESS_MISALIGNED_MODEL; ++status) {
+  for (status = RLCOMPRESS_OK; status <= RLCOMPRESS_MISALIGNED_ARRAY; ++status) {
     CHECK(strcmp(rlcompress_name(status), "unknown") != 0);
     CHECK(strcmp(rlcompress_message(status), "unknown status") != 0);
   }
-  CHECK(strcmp(rlcompress_name(RLCOMPRESS_MISALIGNED_MODEL), "misaligned_model") == 0);
-  CHECK(strcmp(rlcompress_name(RLCOMPRESS_MISALIGNED_MODEL + 1), "unknown") == 0);
+  CHECK(strcmp(rlcompress_name(RLCOMPRESS_MISALIGNED_ARRAY), "misaligned_array") == 0);
+  CHECK(strcmp(rlcompress_name(RLCOMPRESS_MISALIGNED_ARRAY + 2), "unknown") == 0);
   CHECK(strcmp(rlcompress_name(-1), "unknown") == 0 && strcmp(rlcompress_message(256), "unknown status") == 0);
   CHECK(strchr(rlcompress_version(), '.') != NULL);
 }

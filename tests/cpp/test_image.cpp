@@ -205,6 +205,35 @@ void check_selection() {
   expect(test::image_of(network), Status::ok, "", 0);
 }
 
+// A refused Result still gives a Model to who does not look: it answers, and touches nothing.
+void check_refused() {
+  const auto refused = Model::from_bytes({});
+  alignas(4) std::uint8_t workspace[64] = {};
+  std::size_t matched = 9;
+  CHECK(refused->run({}, {}, workspace) == Status::no_image);
+  CHECK(refused->run_batch(0, {}, {}, workspace) == Status::no_image);
+  CHECK(refused->self_test(workspace, &matched) == Status::no_image && matched == 0);
+}
+
+// Cortex-M0 faults at a load from such an address.
+void check_places(const Model& model) {
+  Bytes workspace(model.workspace_bytes()), bytes(64);
+  test::Floats x(3), y(2), both(5);
+  for (std::size_t off = 1; off < sizeof(float); ++off) {
+    auto* const odd = reinterpret_cast<float*>(bytes.data() + off);
+    CHECK(model.run({odd, 3}, y, workspace) == Status::misaligned_array);
+    CHECK(model.run(x, {odd, 2}, workspace) == Status::misaligned_array);
+    CHECK(model.run_batch(1, {odd, 3}, y, workspace) == Status::misaligned_array);
+    CHECK(model.run_batch(1, x, {odd, 2}, workspace) == Status::misaligned_array);
+  }
+  CHECK(model.run({both.data(), 3}, {both.data(), 2}, workspace) == Status::ok);
+  CHECK(model.run_batch(1, {both.data(), 3}, {both.data(), 2}, workspace) == Status::overlap);
+  CHECK(model.run_batch(1, {both.data(), 3}, {both.data() + 2, 2}, workspace) == Status::overlap);
+  CHECK(model.run_batch(1, {both.data() + 1, 3}, {both.data(), 2}, workspace) == Status::overlap);
+  CHECK(model.run_batch(1, {both.data(), 3}, {both.data() + 3, 2}, workspace) == Status::ok);
+  CHECK(model.run_batch(1, {both.data() + 2, 3}, {both.data(), 2}, workspace) == Status::ok);
+}
+
 void check_arguments(const Bytes& good) {
   const auto model = Model::from_bytes(good);
   Bytes workspace(model->workspace_bytes() + 4);
@@ -240,6 +269,8 @@ int main() {
   check_canonical_rules();
   check_lengths(good);
   check_arguments(good);
+  check_refused();
+  check_places(*Model::from_bytes(good));
   check_mutations(good);
   check_selection();
   const Bytes selected = test::image_of(selecting());

@@ -51,7 +51,7 @@ void check_threads(const Case& c) {
       test::Floats y(c.y.size());
       for (std::size_t i = 0; i < 300; ++i) {
         const std::size_t target = (t + i) % rlcompress::target_count();
-        if (rlcompress::target_available(target)) rlcompress::force_target(rlcompress::target_name(target));
+        if (rlcompress::target_available(target)) (void)rlcompress::force_target(rlcompress::target_name(target));
         const Status status = model->run(c.x, y, workspace);
         if (status != Status::ok || std::memcmp(y.data(), c.y.data(), 4 * y.size()) != 0) ++wrong[t];
       }

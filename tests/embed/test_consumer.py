@@ -57,6 +57,17 @@ def test_the_programs_give_the_bits_of_the_runtime(
             assert [line.split()[0] for line in done.stdout.splitlines()] == [f"{bits:08x}" for bits in expected]
 
 
+@pytest.mark.parametrize("program", ["app", "policy", "cartpole"])
+def test_a_file_that_cannot_be_read_is_named(installed_app: Path, tmp_path: Path, program: str) -> None:
+    for path, reason in ((tmp_path / "none.rlc", "No such file"), (tmp_path, "Is a directory")):
+        done = subprocess.run([installed_app / program, path], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert f"cannot read {path}: {reason}" in done.stderr
+    done = subprocess.run([installed_app / program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: {program} policy.rlc")
+
+
 @pytest.mark.parametrize("program", ["app", "policy"])
 def test_the_programs_say_what_is_wrong(installed_app: Path, tmp_path: Path, program: str) -> None:
     app, observation = installed_app / program, np.zeros(4, np.float32)
@@ -64,7 +75,6 @@ def test_the_programs_say_what_is_wrong(installed_app: Path, tmp_path: Path, pro
     damaged.write_bytes(BALANCE.read_bytes()[:-1] + b"\x01")
     for done, words in (
         (call(app, damaged, observation, ""), "checksum"),
-        (call(app, tmp_path / "none.rlc", observation, ""), "shorter"),
         (call(app, BALANCE, observation[:3], ""), "observations' size"),
         (call(app, BALANCE, observation, "bogus"), "no target of that name"),
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +44,33 @@ def test_compress_policy(tmp_path: Path) -> None:
     assert policy.self_test() > 0
     assert policy.contract.observation_shape == (4,)
     assert (folder / "run").is_dir()
+
+
+def test_the_firmware_holds_the_policy_that_is_named(tmp_path: Path) -> None:
+    """Also where it is the older file, and where another was put in its place; the same one is exported once."""
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    exporter = tmp_path / "exporter.py"
+    exporter.write_text("import shutil, sys\nshutil.copy(sys.argv[2], sys.argv[4] + '/policy.c')\n", encoding="utf-8")
+    first, second = tmp_path / "first.rlc", tmp_path / "second.rlc"
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    second.chmod(0o444)
+    os.utime(second, (1, 1))
+
+    def exported(policy: Path) -> tuple[bytes, str]:
+        source = tmp_path / "build" / "policy.c"
+        settings = (f"BUILD={source.parent}", f"POLICY={policy}", f"RLCOMPRESS={sys.executable} {exporter}")
+        command = [make, "-C", str(EXAMPLES / "microcontroller"), *settings, str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return source.read_bytes(), done.stdout
+
+    assert exported(first)[0] == b"first"
+    assert exported(second)[0] == b"second"
+    assert "exporter" not in exported(second)[1]
+    assert exported(first)[0] == b"first"
+    first.write_bytes(b"third")
+    os.utime(first, (1, 1))
+    assert exported(first)[0] == b"third"

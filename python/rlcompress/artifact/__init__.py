@@ -47,6 +47,12 @@ __all__ = [
     "write_atomically",
 ]
 
+_ZIP = b"PK\x03\x04"
+_ZIP_REMEDY = (
+    "a zip: one of Stable-Baselines3 becomes an .rlc file by rlcompress.load_policy('ppo.zip').save('ppo.rlc'), "
+    "and a smaller one by the command rlcompress pops --policy ppo.zip --env ID"
+)
+
 
 def file_bytes(network: Network, golden: int = 8, metadata: bool = True) -> int:
     """Size of the file that `encode` makes, in bytes."""
@@ -104,6 +110,8 @@ def read_image(path: str | PathLike[str]) -> bytes:
     try:
         verify(image)
     except FormatError as error:
+        if image.startswith(_ZIP):
+            error = FormatError(error.field, error.offset, error.expected, _ZIP_REMEDY)
         raise _in_file(error, path) from None
     return image
 

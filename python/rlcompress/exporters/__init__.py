@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlcompress import artifact
 from rlcompress.errors import InvalidValueError, MissingFileError
+from rlcompress.exporters.arguments import check_types, make_folder
 from rlcompress.exporters.exported import Exported, ExportOptions
 from rlcompress.exporters.names import checked_name, name_from
 from rlcompress.network import Network
@@ -48,11 +49,12 @@ def export(
         What was written, and what it takes.
 
     Raises:
-        InvalidValueError: an unknown format or layout, or a name that is no C identifier.
-        MissingFileError: no such `.rlc` file, or no folder for a file named so.
+        InvalidValueError: another source, an unknown format or layout, or a name that is no C identifier.
+        MissingFileError: no such `.rlc` file, no folder for a file named so, or one that cannot be made.
         MissingToolError: the compiler that a format needs is not installed.
         FormatError: not a valid `.rlc` file.
     """
+    check_types(source, name)
     if format not in FORMATS:
         raise InvalidValueError(f"format: one of {', '.join(FORMATS)} expected, found {format!r}")
     if layout not in LAYOUTS:
@@ -69,7 +71,7 @@ def export(
         name = "policy" if isinstance(source, Network) else name_from(Path(source))
     image = artifact.encode(source, golden=0) if isinstance(source, Network) else artifact.read_image(source)
     checked_name(name)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     module, _, function = FORMATS[format].partition(":")
     written = getattr(importlib.import_module(module), function)(
         artifact.decode(image), ExportOptions(folder, name, layout)

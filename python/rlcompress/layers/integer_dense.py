@@ -1,4 +1,4 @@
-"""Dense layer of integers alone: int8 weights, inputs rounded to bytes, exact int32 sums."""
+"""Dense layer with integer sums: int8 weights, inputs rounded to bytes, exact int32 sums; its scales are float32."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 #include "core/contract.hpp"
 #include "core/dispatch.hpp"
 #include "core/float_environment.hpp"
+#include "core/overlap.hpp"
 #include "core/workspace.hpp"
 #include "layers/layers.hpp"
 #include "layers/record.hpp"
@@ -86,11 +87,13 @@ void Model::run_chunk(const KernelTable& kernels, std::size_t n, const float* ob
 
 Status Model::run_batch(std::size_t n, View<const float> observations, View<float> actions,
                         View<std::uint8_t> workspace) const noexcept {
+  if (layer_count_ == 0) return Status::no_image;
   if (!holds(observations.size(), n, input_size_)) return Status::observation_size;
   if (!holds(actions.size(), n, action_size_)) return Status::action_size;
-  if (n > 0 && (observations.data() == nullptr || actions.data() == nullptr)) return Status::null_pointer;
-  Status status = check_workspace(workspace, workspace_bytes());
+  Status status = n > 0 ? check_arrays(observations, actions) : Status::ok;
+  if (status == Status::ok) status = check_workspace(workspace, workspace_bytes());
   if (status != Status::ok) return status;
+  if (overlap(observations, {actions.data(), actions.size()})) return Status::overlap;
   const KernelTable* kernels = active_table(status);
   if (kernels == nullptr) return status;
   const CanonicalFloats canonical;

@@ -32,11 +32,13 @@ RLCOMPRESS_SAME(ACTION_SIZE, action_size);
 RLCOMPRESS_SAME(WORKSPACE_SIZE, workspace_size);
 RLCOMPRESS_SAME(MISALIGNED_WORKSPACE, misaligned_workspace);
 RLCOMPRESS_SAME(GOLDEN_MISMATCH, golden_mismatch);
+RLCOMPRESS_SAME(OVERLAP, overlap);
 RLCOMPRESS_SAME(UNKNOWN_TARGET, unknown_target);
 RLCOMPRESS_SAME(UNAVAILABLE_TARGET, unavailable_target);
 RLCOMPRESS_SAME(NULL_POINTER, null_pointer);
 RLCOMPRESS_SAME(MODEL_SIZE, model_size);
 RLCOMPRESS_SAME(MISALIGNED_MODEL, misaligned_model);
+RLCOMPRESS_SAME(MISALIGNED_ARRAY, misaligned_array);
 #undef RLCOMPRESS_SAME
 
 static_assert(sizeof(rlcompress_model_memory) >= sizeof(Model) && alignof(Model) <= 8);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <memory>
 
 #include "core/dispatch.hpp"
 #include "core/float_environment.hpp"
+#include "core/overlap.hpp"
 #include "core/sparse_packing.hpp"
 
 namespace rlcompress {
@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t outputs_worth_copying = 64;  // each input is read outputs * density times
-
-bool overlap(View<const float> a, View<const float> b) noexcept {
-  const std::less<> before;
-  return a.size() > 0 && b.size() > 0 && before(a.data(), b.end()) && before(b.data(), a.end());
-}
 
 bool aligned_rows(const float* x, std::size_t columns) noexcept {
   return reinterpret_cast<std::uintptr_t>(x) % alignment == 0 && columns * sizeof(float) % alignment == 0;

@@ -38,10 +38,11 @@ void Model::run_one(const KernelTable& kernels, const float* observation, float*
 }
 
 Status Model::run(View<const float> observation, View<float> action, View<std::uint8_t> workspace) const noexcept {
+  if (layer_count_ == 0) return Status::no_image;
   if (observation.size() != input_size_) return Status::observation_size;
   if (action.size() != action_size_) return Status::action_size;
-  if (observation.data() == nullptr || action.data() == nullptr) return Status::null_pointer;
-  Status status = check_workspace(workspace, workspace_bytes());
+  Status status = check_arrays(observation, action);
+  if (status == Status::ok) status = check_workspace(workspace, workspace_bytes());
   if (status != Status::ok) return status;
   const KernelTable* kernels = active_table(status);
   if (kernels == nullptr) return status;
@@ -52,6 +53,7 @@ Status Model::run(View<const float> observation, View<float> action, View<std::u
 
 Status Model::self_test(View<std::uint8_t> workspace, std::size_t* matched) const noexcept {
   if (matched != nullptr) *matched = 0;
+  if (layer_count_ == 0) return Status::no_image;
   Status status = check_workspace(workspace, workspace_bytes());
   if (status != Status::ok) return status;
   const KernelTable* kernels = active_table(status);

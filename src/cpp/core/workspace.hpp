@@ -1,4 +1,5 @@
-// The caller's memory for one call: values at even and odd positions of the chain, row after row, then scratch.
+// The caller's memory for one call. In the workspace: values at even and odd positions of the chain, row after row,
+// then scratch.
 #pragma once
 
 #include <rlcompress/status.hpp>
@@ -8,6 +9,13 @@
 #include <cstdint>
 
 namespace rlcompress {
+
+inline Status check_arrays(View<const float> observations, View<float> actions) noexcept {
+  if (observations.data() == nullptr || actions.data() == nullptr) return Status::null_pointer;
+  const auto places =
+      reinterpret_cast<std::uintptr_t>(observations.data()) | reinterpret_cast<std::uintptr_t>(actions.data());
+  return places % alignof(float) != 0 ? Status::misaligned_array : Status::ok;
+}
 
 inline Status check_workspace(View<std::uint8_t> workspace, std::size_t needed) noexcept {
   if (workspace.size() < needed) return Status::workspace_size;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -32,3 +33,13 @@ def test_export_refuses_in_one_line(runner: CliRunner, policy: Path, tmp_path: P
     done = runner.invoke(main, ["export", str(policy), "-o", str(tmp_path), "--name", "two words"])
     assert done.exit_code == 2
     assert "name: letters" in done.stderr
+
+
+def test_export_says_what_to_do_with_a_zip(runner: CliRunner, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ppo.zip", "w") as archive:
+        archive.writestr("data", "{}")
+    done = runner.invoke(main, ["export", str(tmp_path / "ppo.zip"), "-o", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "Stable-Baselines3" in done.stderr
+    assert "rlcompress.load_policy('ppo.zip').save('ppo.rlc')" in done.stderr
+    assert "rlcompress pops --policy ppo.zip" in done.stderr

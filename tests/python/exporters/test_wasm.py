@@ -95,6 +95,26 @@ def test_the_page_balances_the_pole(tmp_path: Path) -> None:
     assert refused == "policy: 4 values expected, found 2"
 
 
+@pytest.mark.usefixtures("clang")
+def test_the_lines_at_the_top_of_the_loader_run_in_node(tmp_path: Path) -> None:
+    """A URL of a file, also as text; and what is no number is refused by its place."""
+    _, loader = export(BALANCE, "wasm", tmp_path, name="policy").files
+    lines = re.findall(r"^//   (.*)", loader.read_text(encoding="utf-8"), re.MULTILINE)
+    script = """
+        const text = await load(new URL("policy.wasm", import.meta.url).href);
+        const answers = [];
+        for (const wrong of [undefined, null, "x", true]) {
+          try { answers.push(text.run([0, 0, wrong, 0])[0]); } catch (error) { answers.push(String(error)); }
+        }
+        const typed = text.run(new Float64Array([0.1, 0.2, 0.3, 0.4]))[0];
+        console.log(JSON.stringify([action, typed, answers]));
+    """
+    action, typed, answers = json.loads(node("\n".join([*lines, script]), tmp_path))
+    assert action == typed == 1
+    expected = "TypeError: policy: a number expected as value 2 of the observation, found "
+    assert answers == [expected + word for word in ("undefined", "null", "x", "true")]
+
+
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingToolError, match=r"clang is missing.*apt-get install clang lld"):

@@ -35,19 +35,33 @@ export async function load(source) {
   return {
     inputSize,
     actionSize,
-    // The action for an observation, as a new Float32Array.
+    // The action for an observation (numbers, in an array of any kind), as a new Float32Array.
     run(values) {
       if (values.length !== inputSize) {
         throw new RangeError(`NAME: ${inputSize} values expected, found ${values.length}`);
       }
-      observation.set(values);
+      observation.set(numbers(values));
       module.module_run();
       return action.slice();
     },
   };
 }
 
+// Arrays of numbers alone: undefined, null and text would turn into numbers or NaN on their way to the module.
+function numbers(values) {
+  if (ArrayBuffer.isView(values)) return values;
+  for (let i = 0; i < values.length; ++i) {
+    if (typeof values[i] === "number") continue;
+    throw new TypeError(`NAME: a number expected as value ${i} of the observation, found ${String(values[i])}`);
+  }
+  return values;
+}
+
 async function fetched(url) {
+  if (typeof process !== "undefined" && process.versions?.node && String(url).startsWith("file:")) {
+    const files = "node:fs/promises"; // a variable, so that bundlers for the web leave it alone; Node fetches no files
+    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ files)).readFile(new URL(url));
+  }
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response.arrayBuffer();

@@ -68,10 +68,10 @@ class Model {
   static Result<Model> from_bytes(View<const std::uint8_t> image, Fault* fault = nullptr) noexcept;
 
   // One inference. `observation` holds input_size() values, `action` action_size(), `workspace` at least
-  // workspace_bytes() at an address that is a multiple of 4. observation and action may overlap.
+  // workspace_bytes(), all at addresses that are multiples of 4. observation and action may overlap.
   Status run(View<const float> observation, View<float> action, View<std::uint8_t> workspace) const noexcept;
 
-  // n inferences; each row's result is that of run(), whatever n and the workspace. The arrays must not overlap.
+  // n inferences; each row's result is that of run(), whatever n and the workspace. Arrays that overlap are refused.
   // As many rows go together as the workspace holds, see batch_workspace_bytes().
   Status run_batch(std::size_t n, View<const float> observations, View<float> actions,
                    View<std::uint8_t> workspace) const noexcept;

@@ -5,8 +5,9 @@
  *   const rlcompress_model *model;
  *   rlcompress_status status = rlcompress_model_open(&memory, sizeof memory, image, image_bytes, &model, NULL);
  *   if (status == RLCOMPRESS_OK) status = rlcompress_self_test(model, workspace, sizeof workspace, NULL);
- *   if (status == RLCOMPRESS_OK) status = rlcompress_run(model, observation, 4, action, 1, workspace, sizeof
- * workspace); if (status != RLCOMPRESS_OK) fputs(rlcompress_message(status), stderr);
+ *   if (status == RLCOMPRESS_OK)
+ *     status = rlcompress_run(model, observation, 4, action, 1, workspace, sizeof workspace);
+ *   if (status != RLCOMPRESS_OK) fputs(rlcompress_message(status), stderr);
  *
  * Functions, numbers and structures stay as they are; later versions add to them. */
 #ifndef RLCOMPRESS_RLCOMPRESS_H
@@ -37,12 +38,15 @@ enum {
   RLCOMPRESS_WORKSPACE_SIZE = 11,
   RLCOMPRESS_MISALIGNED_WORKSPACE = 12,
   RLCOMPRESS_GOLDEN_MISMATCH = 13,
-  /* 14 to 22 belong to C++ functions that this header does not have. */
+  /* 14 to 21 belong to C++ functions that this header does not have. */
+  RLCOMPRESS_OVERLAP = 22,
   RLCOMPRESS_UNKNOWN_TARGET = 23,
   RLCOMPRESS_UNAVAILABLE_TARGET = 24,
   RLCOMPRESS_NULL_POINTER = 25,
   RLCOMPRESS_MODEL_SIZE = 26,
-  RLCOMPRESS_MISALIGNED_MODEL = 27
+  RLCOMPRESS_MISALIGNED_MODEL = 27,
+  RLCOMPRESS_MISALIGNED_ARRAY = 28
+  /* 29 answers a C++ Model without an image. */
 };
 
 /* The identifier ("bad_value") and a sentence about it; static strings, of any number. */
@@ -92,12 +96,12 @@ size_t rlcompress_layer_count(const rlcompress_model* model);
 size_t rlcompress_golden_count(const rlcompress_model* model);
 
 /* One inference. `observation_size` and `action_size` are the model's own, in floats; the workspace has at least
- * rlcompress_workspace_bytes() bytes at a multiple of 4. Observation and action may overlap. */
+ * rlcompress_workspace_bytes() bytes. All three start at multiples of 4. Observation and action may overlap. */
 rlcompress_status rlcompress_run(const rlcompress_model* model, const float* observation, size_t observation_size,
                                  float* action, size_t action_size, void* workspace, size_t workspace_bytes);
 
-/* `rows` inferences, each with the result of rlcompress_run(). Sizes are those of the whole arrays, in floats; the
- * arrays must not overlap. With rlcompress_batch_workspace_bytes(model, 64) it is as fast as it gets. */
+/* `rows` inferences, each with the result of rlcompress_run(). Sizes are those of the whole arrays, in floats; arrays
+ * that overlap are refused. With rlcompress_batch_workspace_bytes(model, 64) it is as fast as it gets. */
 rlcompress_status rlcompress_run_batch(const rlcompress_model* model, size_t rows, const float* observations,
                                        size_t observations_size, float* actions, size_t actions_size, void* workspace,
                                        size_t workspace_bytes);

@@ -35,9 +35,11 @@ namespace rlcompress {
   X(unavailable_target, "this processor lacks the instructions of that target")              \
   X(null_pointer, "a pointer is null")                                                       \
   X(model_size, "the model's memory is smaller than rlcompress_model_size()")                \
-  X(misaligned_model, "the model's memory must start at a multiple of 8")
+  X(misaligned_model, "the model's memory must start at a multiple of 8")                    \
+  X(misaligned_array, "the observations' and the actions' addresses must be multiples of 4") \
+  X(no_image, "the model has no image: from_bytes() refused it")
 
-enum class Status : std::uint8_t {
+enum class [[nodiscard]] Status : std::uint8_t {
 #define RLCOMPRESS_STATUS(name, text) name,
   RLCOMPRESS_STATUSES(RLCOMPRESS_STATUS)
 #undef RLCOMPRESS_STATUS
@@ -59,11 +61,11 @@ struct Fault {
 
 // A value, or the reason why there is none.
 template <class T>
-class Result {
+class [[nodiscard]] Result {
  public:
   explicit operator bool() const noexcept { return status_ == Status::ok; }
   Status status() const noexcept { return status_; }
-  // Only of a good result.
+  // Of a refused result a value that answers no_image.
   const T& operator*() const noexcept { return value_; }
   const T* operator->() const noexcept { return &value_; }
 
