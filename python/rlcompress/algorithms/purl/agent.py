@@ -18,6 +18,7 @@ import numpy as np
 
 from rlcompress.algorithms.purl.allotment import Allotment, Kept
 from rlcompress.algorithms.purl.config import Settings
+from rlcompress.algorithms.purl.generators import OwnGenerators
 from rlcompress.algorithms.purl.journal import Journal
 from rlcompress.algorithms.purl.judging import Judge
 from rlcompress.algorithms.purl.state import State
@@ -99,15 +100,16 @@ class Agent:
         self.rollouts: list[Kept] = []
         self.returns: list[float] = []
         self.scores = Remembered(judge, journal.known())
-        starting = journal if settings.exact else None
-        self._env = environment(judge, allowed, settings, self.scores, starting)
-        self._env = _Logged(self._env, self)
-        self._model = _dqn(self._env, episodes_for(settings), allowed.layers, seed)
         self._layers = allowed.layers
+        starting = journal if settings.exact else None
+        self._env = _Logged(environment(judge, allowed, settings, self.scores, starting), self)
+        self._generators = OwnGenerators()  # Stable-Baselines3 seeds the global ones, which are the user's
+        with self._generators.lent():
+            self._model = _dqn(self._env, episodes_for(settings), allowed.layers, seed)
 
     def play(self, episodes: int) -> None:
         """Train over so many more episodes."""
-        with single_threaded():
+        with single_threaded(), self._generators.lent():
             self._model.learn(episodes * self._layers, reset_num_timesteps=False)
         self.episodes += episodes
 
