@@ -51,7 +51,7 @@ def final_step(
         values = np.array(problem.final.scores([kept])[0])
     else:
         task = problem.task
-        network = judge.prunable.apply_network(judge.prunable.plan(kept))
+        network = judge.network(kept)
         values = task.score(network, "final", 0, units_of(task, "final", _FINAL_EPISODES)).values
     lower, upper = bootstrap_interval(values)
     emit(CandidateScored(name, sum(kept), 4 * sum(kept), float(values.mean()), lower, upper, None, "final"))
@@ -103,7 +103,7 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
     roles: dict[str, Role] = {"teacher": "teacher", "best": "candidate"}
     role = roles.get(figure.name, "baseline")
     kept = found.best.kept if role == "candidate" else state.journal.plan(figure.index)
-    network = problem.teacher if role == "teacher" else judge.prunable.apply_network(judge.prunable.plan(kept))
+    network = problem.teacher if role == "teacher" else judge.network(kept)
     if role == "candidate":
         network = network.with_metadata(
             pruning=found.plan.to_json(), score=float(figure.values.mean()), seed=problem.seed
