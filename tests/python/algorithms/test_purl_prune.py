@@ -63,7 +63,7 @@ def test_the_model_given_back_is_the_one_that_was_scored(recovery: str) -> None:
 
 def test_a_recovered_network_is_the_one_that_was_scored() -> None:
     x, y = labelled(2000)
-    algorithm = rlc.PuRL(recovery="least_squares", **{**FAST, "target_sparsity": 0.8})
+    algorithm = rlc.PuRL(recovery="least_squares", **{**FAST, "target_sparsity": 0.9})
     result = rlc.compress(solver(), rlc.DatasetTask(x, y, validation=0.5), algorithm, jobs=1, max_steps=1)
     rows, wanted = rlc.DatasetTask(x, y, validation=0.5).rows("search")
     assert np.mean(np.asarray(rlc.Runtime(result.best)(rows)) == wanted) == pytest.approx(result.findings.best.score)
@@ -128,7 +128,7 @@ def test_fine_tuning_on_other_rows_starts_afresh(tmp_path: Path) -> None:
 
 
 def test_one_pattern_may_be_a_plain_text() -> None:
-    result = rlc.prune(module(), data=labelled(), skip="2", **FAST)
+    result = rlc.prune(module(), data=labelled(), skip="2.weight", **FAST)
     assert result.plan.layers == ("0.weight",)
 
 

@@ -25,6 +25,28 @@ from rlcompress.network import Network
 from rlcompress.problem import Problem, Split, Task
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What a judge says of plans.
+
+    Args:
+        values: one score per plan, -inf where the judge failed (then no candidate).
+        spent: network evaluations.
+        failure: what the judge said where it first failed; empty where it never did.
+    """
+
+    values: tuple[float, ...]
+    spent: float
+    failure: str
+
+
+@dataclass(frozen=True)
+class _Score:
+    score: float
+    spent: float
+    failure: str
+
+
 @dataclass(frozen=True, eq=False)
 class Judge:
     """A model under judgement.
@@ -52,15 +74,17 @@ class Judge:
         """
         return self.evaluator.score(self.dense)
 
-    def scores(self, plans: Sequence[Kept]) -> tuple[list[float], float]:
-        """One score per plan, -inf where the judge failed (then no candidate); and the network evaluations spent."""
+    def scores(self, plans: Sequence[Kept]) -> Scores:
+        """The scores of plans."""
+        scoring = _Scoring(self.evaluator)
         if self.jobs > 1 and len(plans) > 1:
-            found = parallel_map(_Scoring(self.evaluator), list(plans), self.jobs)
-            return [score for score, _ in found], sum(spent for _, spent in found)
-        # Sorted, so that plans with the same first layers follow each other and share what is cached.
-        before = self.evaluator.spent
-        by_plan = {plan: _score(self.evaluator, plan) for plan in sorted(set(plans))}
-        return [by_plan[plan] for plan in plans], self.evaluator.spent - before
+            found = parallel_map(scoring, list(plans), self.jobs)
+        else:
+            # Sorted, so that plans with the same first layers follow each other and share what is cached.
+            by_plan = {plan: scoring(plan) for plan in sorted(set(plans))}
+            found = [by_plan[plan] for plan in plans]
+        failure = next((one.failure for one in found if one.failure), "")
+        return Scores(tuple(one.score for one in found), sum(one.spent for one in found), failure)
 
     def model(self, kept: Kept) -> Any:
         """The module that a score speaks of: pruned to this plan, and recovered where plans are judged so."""
@@ -96,17 +120,13 @@ class _Scoring:
 
     evaluator: Evaluator
 
-    def __call__(self, plan: Kept) -> tuple[float, float]:
+    def __call__(self, plan: Kept) -> _Score:
         before = self.evaluator.spent
-        score = _score(self.evaluator, plan)
-        return score, self.evaluator.spent - before
-
-
-def _score(judge: Evaluator, plan: Kept) -> float:
-    try:
-        return float(judge.score(plan))
-    except EvaluationError:
-        return float("-inf")
+        try:
+            score, failure = float(self.evaluator.score(plan)), ""
+        except EvaluationError as error:
+            score, failure = float("-inf"), str(error)
+        return _Score(score, self.evaluator.spent - before, failure)
 
 
 @dataclass(frozen=True, eq=False)

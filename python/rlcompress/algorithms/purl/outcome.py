@@ -48,7 +48,7 @@ def final_step(
     kept = state.journal.plan(index)
     if isinstance(problem, ModelProblem):
         assert problem.final is not None
-        values = np.array(problem.final.scores([kept])[0])
+        values = np.array(problem.final.scores([kept]).values)
     else:
         task = problem.task
         network = judge.network(kept)
