@@ -100,13 +100,14 @@ class Prunable:
         return replace(plan, kept=tuple(min(count, top) for count, top in zip(plan.kept, self.ceilings)))
 
     def masks(self, plan: Plan) -> list[BoolArray]:
-        """One bool array per layer, of the weight's shape; True = kept.
+        """One bool array per layer, of the weight's shape; True = kept. The plan's layers are found by name.
 
         Raises:
             InvalidValueError: the plan is for other layers.
         """
         self._check(plan)
-        return [layer_mask(layer, kept) for layer, kept in zip(self.layers, plan.kept)]
+        kept = dict(zip(plan.layers, plan.kept))
+        return [layer_mask(layer, kept[layer.name]) for layer in self.layers]
 
     def apply(self, plan_or_masks: Plan | Sequence[BoolArray], prune_masks: bool = False) -> torch.nn.Module:
         """A copy of the model with real zeros, in the mode of the user's model.
@@ -184,11 +185,11 @@ class Prunable:
         return [mask if layer.held is None else mask & layer.held for layer, mask in zip(self.layers, masks)]
 
     def _check(self, plan: Plan) -> None:
-        names = tuple(layer.name for layer in self.layers)
-        if plan.layers != names or plan.sizes != self.sizes:
-            pairs = zip(zip(plan.layers, plan.sizes), zip(names, self.sizes))
-            differing = next((pair for pair in pairs if pair[0] != pair[1]), (len(plan.layers), len(names)))
-            raise InvalidValueError(f"plan: for another model: {differing[0]} in the plan, {differing[1]} here")
+        planned, here = dict(zip(plan.layers, plan.sizes)), {layer.name: layer.size for layer in self.layers}
+        for name in (*planned, *here):
+            if planned.get(name) != here.get(name):
+                told = (f"{known[name]} weights" if name in known else "no such layer" for known in (planned, here))
+                raise InvalidValueError("plan: for another model: {}: {} in the plan, {} here".format(name, *told))
 
 
 def layer_mask(layer: PrunableLayer, kept: int) -> BoolArray:

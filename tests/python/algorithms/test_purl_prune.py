@@ -184,3 +184,32 @@ def test_a_function_judges_the_tuned_model_too() -> None:
     given: dict[str, Any] = {"example_inputs": torch.zeros(1, 8), "finetune_data": (x, y), "finetune_epochs": 1}
     result = rlc.prune(module(), evaluate=lambda model: accuracy(model, x, y), **given, **FAST)
     assert result.tuned == pytest.approx((result.findings.best.score, accuracy(result.model, x, y)))
+
+
+def test_a_plan_finds_its_layers_by_name(tmp_path: Path) -> None:
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            first, self.between, last = module()
+            self.last, self.first = last, first  # registered in another order than called
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.between(self.first(x)))
+
+    result = rlc.prune(Backwards(), data=labelled(), **FAST)
+    assert result.plan.layers == ("first.weight", "last.weight")
+    result.save_plan(tmp_path / "plan.json")
+    for twin in (result.apply(Backwards()), rlc.prunable(Backwards()).apply(rlc.Plan.load(tmp_path / "plan.json"))):
+        found = [int(torch.count_nonzero(part.weight)) for part in (twin.first, twin.last)]
+        assert tuple(found) == result.plan.kept
+    with pytest.raises(InvalidValueError, match=r"another model: first\.weight: 96 weights in the plan, no such layer"):
+        result.apply(module())
+
+
+def test_the_verdict_names_the_target_that_is_missed() -> None:
+    x, y = labelled(2000)
+    algorithm = rlc.PuRL(**{**FAST, "target_sparsity": 0.95})
+    result = rlc.compress(solver(), rlc.DatasetTask(x, y), algorithm, jobs=1, max_steps=1)
+    assert result.best_candidate is not None
+    assert "sparsity met, score target not met" in result.best_candidate.reason
+    assert "score target not met" in result.report()

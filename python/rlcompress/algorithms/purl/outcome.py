@@ -110,6 +110,8 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
         )
     share = 1 - sum(kept) / sum(found.plan.sizes)
     reason = f"{100 * share:.3f} % of the weights removed, {100 * found.target_sparsity:g} % asked"
+    if role == "candidate":
+        reason += _targets(found)
     return measured(
         "teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
         role,
@@ -121,3 +123,12 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
         reason="" if role == "teacher" else reason,
         uses_reward=role == "candidate",
     )
+
+
+def _targets(found: Findings) -> str:
+    """Which of the targets is missed, if one is: that the sparsity is met alone says nothing of the score."""
+    best, wanted = found.best, found.target_score
+    words = "sparsity met" if best.meets else "sparsity not met"
+    if best.score >= wanted:
+        return "" if best.meets else f"; {words}"
+    return f"; {words}, score target not met: {best.score:.4f} on the rows of the search, {wanted:.4f} asked"
