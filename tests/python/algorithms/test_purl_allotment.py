@@ -75,7 +75,8 @@ def test_a_plan_on_the_grid_is_full_and_within_the_total(data):
     allowed = allotment(sizes, data.draw(st.floats(0, 0.9)), 0.0, levels=levels)
     plan = allowed.project(np.array(data.draw(st.lists(st.floats(-5, 0), min_size=len(sizes), max_size=len(sizes)))))
     assert all(kept in row for kept, row in zip(plan, levels))
-    assert allowed.meets(plan)
+    assert sum(plan) <= allowed.total
+    assert allowed.meets(plan) == allowed.feasible
     for layer, row in enumerate(levels):
         above = [count for count in row if count > plan[layer]]
         assert not above or sum(plan) - plan[layer] + above[0] > allowed.total
