@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from rlcompress.importers.two_outputs import two_outputs as two_outputs
     from rlcompress.layerwise.env import PruningEnv as PruningEnv
     from rlcompress.layerwise.narrowing_env import NarrowingEnv as NarrowingEnv
+    from rlcompress.layerwise.plan import Plan as Plan
+    from rlcompress.layerwise.prunable import prunable as prunable
     from rlcompress.packing import pack as pack
     from rlcompress.reporting.progress import progress as progress
     from rlcompress.sparse import SparseMatrix as SparseMatrix
@@ -51,6 +53,7 @@ _LAZY = {
     "DatasetTask": "rlcompress.tasks.dataset",
     "MaskedLinear": "rlcompress.training.masked_linear",
     "MaskedMLP": "rlcompress.training.masked",
+    "Plan": "rlcompress.layerwise.plan",
     "PoPS": "rlcompress.algorithms.pops",
     "PolicyTask": "rlcompress.tasks.policy",
     "NarrowingEnv": "rlcompress.layerwise.narrowing_env",
@@ -66,6 +69,7 @@ _LAZY = {
     "load_policy": "rlcompress.importers",
     "pack": "rlcompress.packing",
     "progress": "rlcompress.reporting.progress",
+    "prunable": "rlcompress.layerwise.prunable",
     "prune": "rlcompress.algorithms.purl.prune",
     "resume": "rlcompress.engine.run",
     "to_sklearn": "rlcompress.exporters.scikit_learn",
@@ -87,6 +91,7 @@ __all__ = [
     "NarrowingEnv",
     "Network",
     "Normalisation",
+    "Plan",
     "PoPS",
     "PolicyTask",
     "PruningEnv",
@@ -108,6 +113,7 @@ __all__ = [
     "magnitude_masks",
     "pack",
     "progress",
+    "prunable",
     "prune",
     "quantise_static",
     "resume",

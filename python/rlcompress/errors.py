@@ -5,6 +5,9 @@ Every message names the thing, the value found and the remedy.
 
 from __future__ import annotations
 
+from operator import index
+from typing import Any
+
 
 class RlcompressError(Exception):
     """Base of every error that rlcompress raises on purpose."""
@@ -12,6 +15,22 @@ class RlcompressError(Exception):
 
 class InvalidValueError(RlcompressError, ValueError):
     """A value given by the caller is outside what the function takes."""
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """A whole number of Python, NumPy or the like as `int`.
+
+    Args:
+        value: what was given.
+        name: of the argument, for the message.
+        least: the smallest that is taken.
+
+    Raises:
+        InvalidValueError: another type (bool too), or below `least`.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < least:
+        raise InvalidValueError(f"{name}: a whole number >= {least} expected, found {value!r}")
+    return index(value)
 
 
 class FormatError(RlcompressError, ValueError):

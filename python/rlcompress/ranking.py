@@ -205,6 +205,14 @@ def kept_count(count: int, sparsity: float) -> int:
     return count - round(float(sparsity) * count)
 
 
+def kept_at_most(count: int, sparsity: float) -> int:
+    """Weights kept of `count` where a share is a promise: rounded down, so that the sparsity is never below it.
+
+    Args and errors as for `kept_count`.
+    """
+    return min(kept_count(count, sparsity), int(count * (1 - float(sparsity)) + 1e-9))
+
+
 def _rank(
     arrays: list[FloatArray],
     sparsity: float,

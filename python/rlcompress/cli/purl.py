@@ -47,11 +47,10 @@ def _run(**values: Any) -> None:
 
 def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: Watch) -> str:
     """Train the plan's network with masks held and keep it as `policy-tuned.rlc`."""
-    from rlcompress.algorithms.purl.tuning import checkpoint_of, told_as_a_run, tuned_network
+    from rlcompress.algorithms.purl.tuning import told_as_a_run, tuned_network
 
-    checkpoint = checkpoint_of(folder, result.findings.plan, epochs)
     with told_as_a_run(task.name, watch) as told:
-        network = tuned_network(result.best, result.teacher.network, task, epochs, seed, checkpoint, told)
+        network = tuned_network(result.best, result.teacher.network, task, epochs, seed, folder, told)
     path = folder / "policy-tuned.rlc"
     network.save(path)
     before, after = (task.score(one, "final", 0, task.count("final")).mean for one in (result.best, network))

@@ -68,7 +68,10 @@ class SettingValue(click.ParamType):  # type: ignore[type-arg]  # generic in new
         return self._parsed(value, param, ctx)
 
     def _parsed(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        sequence = any(get_origin(kind) in (tuple, list) for kind in _alternatives(self.hint))
+        sequences = [kind for kind in _alternatives(self.hint) if get_origin(kind) in (tuple, list)]
+        sequence = bool(sequences)
+        if any(get_args(kind)[:1] == (str,) for kind in sequences) and not value.lstrip().startswith("["):
+            return [name.strip() for name in value.split(",") if name.strip()]
         for text in (value, f"[{value}]") if sequence else (value,):
             try:
                 found = json.loads(text)

@@ -88,6 +88,13 @@ class CachedForward:
         finally:
             self._keep(kept, states, kept_values)
 
+    def recover(self, kept: tuple[int, ...]) -> None:
+        """Set weights and statistics of the whole working copy as the calibration gives them under this plan."""
+        self._weights.set(kept)
+        if self._calibration is not None:
+            first = self._batches[0]
+            self._calibration.run(self._program.inputs(first.args, first.kwargs), 0, {}, kept)
+
     def _stage_sizes(self) -> dict[int, int]:
         """Bytes of the live values at each stage for all rows, judged by the first batch; nothing is held."""
         batch = self._judging[0]

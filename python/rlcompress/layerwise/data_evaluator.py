@@ -14,6 +14,7 @@ from rlcompress.layerwise.black_box import finite_score
 from rlcompress.layerwise.cached_forward import CachedForward
 from rlcompress.layerwise.calibration import LayerCalibration, calibration_batch
 from rlcompress.layerwise.metrics import METRICS, Metric, Rows
+from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.program import Program
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.layerwise.recovery import Recovery
@@ -48,6 +49,7 @@ class DataEvaluator:
 
     Attributes:
         spent: network evaluations so far.
+        recovering: whether plans are judged with recovery.
         notes: why nothing is cached, where that is so.
     """
 
@@ -65,12 +67,13 @@ class DataEvaluator:
         self._prunable, self._metric = prunable, metric
         self._model = prunable.working_copy()
         self._weights = WorkingWeights(prunable, self._model)
-        self._batches = read_batches(_prepared(prunable, data), self._model, batch_size)
+        self._batches = read_batches(prepared(prunable.network, data), self._model, batch_size)
         self.rows = sum(batch.rows for batch in self._batches)
         self.notes: tuple[str, ...] = ()
         self.spent = 0.0
         self._scores: dict[tuple[int, ...], float] | None = None if cache_bytes is None else {}
         self._forward: CachedForward | None = None
+        self.recovering = bool(recovery)
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
             self._forward = self._cached(dense, cache_bytes or 0, recovery)
@@ -95,6 +98,20 @@ class DataEvaluator:
         plan = self._prunable.plan(kept).kept
         with preserved_generators():
             return require("torch").cat([output for _, output in self._outputs(plan)])
+
+    def model(self, kept: Sequence[int]) -> Any:
+        """The module that `score` judges under these counts, recovered as asked: a copy in the user's model's mode."""
+        plan = self._prunable.plan(kept)
+        twin = self._prunable.apply(plan)
+        if not self.recovering or self._forward is None:
+            return twin
+        torch = require("torch")
+        with preserved_generators(), torch.no_grad():
+            self._forward.recover(plan.kept)
+            found = dict([*self._model.named_parameters(), *self._model.named_buffers()])
+            for name, value in (*twin.named_parameters(), *twin.named_buffers()):
+                value.copy_(found[name])
+        return twin
 
     def score_layer(self, kept: Sequence[int], layer: int, counts: Sequence[int]) -> list[float]:
         """Scores with each of `counts` in one layer's place, all from the values cached at its entry."""
@@ -223,25 +240,6 @@ def _call(model: Any, batch: Batch) -> Any:
     args = [value.clone() if isinstance(value, torch.Tensor) else value for value in batch.args]
     kwargs = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in batch.kwargs.items()}
     return model(*args, **kwargs)
-
-
-def _prepared(prunable: Prunable, data: Any) -> Any:
-    """Observations as a `Network`'s layers take them; data of a torch module as they are."""
-    if prunable.network is None:
-        return data
-    contract = prunable.network.contract
-
-    def prepared(x: Any) -> Any:
-        flat = np.asarray(x, np.float32).reshape(len(x), -1)
-        if flat.shape[1] != contract.input_size:
-            raise InvalidValueError(f"data: rows of {contract.input_size} values expected, found {flat.shape[1]}")
-        if contract.normalisation is not None:
-            flat = contract.normalisation.apply(flat)
-        return contract.select(flat)
-
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
-        return prepared(data[0]), data[1]
-    return [(prepared(x), y) for x, y in data]
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -21,6 +21,7 @@ from rlcompress.layerwise.rows import example_of
 from rlcompress.layerwise.thresholds import ALPHAS, alpha_counts, quantile_shares, share_counts
 from rlcompress.optional import require
 from rlcompress.problem import Task
+from rlcompress.ranking import kept_at_most
 
 if TYPE_CHECKING:
     import torch
@@ -198,7 +199,7 @@ class PruningEnv(Env[FloatArray, np.int64]):
             "accuracy": accuracy,
             "sparsity": plan.sparsity,
             "value": self.reward.worst if accuracy is None else self.reward.value(accuracy, plan.sparsity),
-            "feasible": reached and plan.sparsity >= self.reward.target_sparsity,
+            "feasible": reached and sum(plan.kept) <= kept_at_most(sum(plan.sizes), self.reward.target_sparsity),
             "error": error,
             "counterfactual_cost": self._counterfactual_cost(),
         }

@@ -100,13 +100,14 @@ class Prunable:
         return replace(plan, kept=tuple(min(count, top) for count, top in zip(plan.kept, self.ceilings)))
 
     def masks(self, plan: Plan) -> list[BoolArray]:
-        """One bool array per layer, of the weight's shape; True = kept.
+        """One bool array per layer, of the weight's shape; True = kept. The plan's layers are found by name.
 
         Raises:
             InvalidValueError: the plan is for other layers.
         """
         self._check(plan)
-        return [layer_mask(layer, kept) for layer, kept in zip(self.layers, plan.kept)]
+        kept = dict(zip(plan.layers, plan.kept))
+        return [layer_mask(layer, kept[layer.name]) for layer in self.layers]
 
     def apply(self, plan_or_masks: Plan | Sequence[BoolArray], prune_masks: bool = False) -> torch.nn.Module:
         """A copy of the model with real zeros, in the mode of the user's model.
@@ -147,6 +148,20 @@ class Prunable:
         ]
         return self.network.with_layers(layers)
 
+    def network_of(self, module: torch.nn.Module, plan: Plan) -> Network:
+        """The `Network` that this was made of, with weights and biases of a copy that `apply` gave, trained or not.
+
+        Raises:
+            UnsupportedError: it was made of a torch module.
+        """
+        masked = self.apply_network(plan)
+        parts = [part for part in module.modules() if hasattr(part, "weight")]
+        layers = [
+            replace(layer, weight=_float32(part.weight), bias=_float32(part.bias))
+            for part, layer in zip(parts, masked.dense_layers())
+        ]
+        return masked.with_layers(layers)
+
     def working_copy(self) -> torch.nn.Module:
         """A frozen copy in evaluation mode that shares the dense weights' memory until a weight is replaced."""
         return sharing_copy(self._model).eval()
@@ -170,11 +185,11 @@ class Prunable:
         return [mask if layer.held is None else mask & layer.held for layer, mask in zip(self.layers, masks)]
 
     def _check(self, plan: Plan) -> None:
-        names = tuple(layer.name for layer in self.layers)
-        if plan.layers != names or plan.sizes != self.sizes:
-            pairs = zip(zip(plan.layers, plan.sizes), zip(names, self.sizes))
-            differing = next((pair for pair in pairs if pair[0] != pair[1]), (len(plan.layers), len(names)))
-            raise InvalidValueError(f"plan: for another model: {differing[0]} in the plan, {differing[1]} here")
+        planned, here = dict(zip(plan.layers, plan.sizes)), {layer.name: layer.size for layer in self.layers}
+        for name in (*planned, *here):
+            if planned.get(name) != here.get(name):
+                told = (f"{known[name]} weights" if name in known else "no such layer" for known in (planned, here))
+                raise InvalidValueError("plan: for another model: {}: {} in the plan, {} here".format(name, *told))
 
 
 def layer_mask(layer: PrunableLayer, kept: int) -> BoolArray:
@@ -200,7 +215,7 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
             grouped and depthwise ones too; biases and all else stay dense; a shared weight counts once.
         example_inputs: a tensor or array, a tuple of arguments or a dict of named ones, for the forward that finds
             order and cost. Without it, layers come in order of registration and cost is counted in weights.
-        skip: names or patterns (`head`, `blocks.*.conv1`) of modules or parameters to leave dense.
+        skip: names or patterns (`head`, `blocks.*.conv1`) of modules or parameters to leave dense, or one of them.
 
     Raises:
         InvalidValueError: no such model, a forward that fails, a `skip` that matches nothing, weights that are not
@@ -214,7 +229,7 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
         example_inputs = np.zeros((1, network.input_size), np.float32)
     with preserved_generators():
         copied = private_copy(module)
-        sites, notes = prunable_sites(copied.model, tuple(skip))
+        sites, notes = prunable_sites(copied.model, (skip,) if isinstance(skip, str) else tuple(skip))
         calls = None if example_inputs is None else trace_calls(copied.model, sites, example_inputs)
     notes = [*copied.notes, *notes]
     if calls is None:
@@ -230,6 +245,11 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
         raise InvalidValueError(f"model: {type(model).__name__} has nothing to prune: {reasons}")
     layers = [_layer(site, call, copied.held) for site, call in chosen]
     return Prunable(copied.model, layers, [site.name for site, _ in chosen], notes, network)
+
+
+def _float32(tensor: Any) -> FloatArray:
+    found: FloatArray = tensor.detach().to(device="cpu", dtype=require("torch").float32).numpy().copy()
+    return found
 
 
 def _layer(site: Site, call: Call, held: dict[int, Any]) -> PrunableLayer:

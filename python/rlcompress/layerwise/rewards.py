@@ -17,8 +17,8 @@ class Reward:
     """`-beta * (max(1 - A/T_A, 0) + max(1 - P/T_P, 0))` of accuracy A and sparsity P.
 
     Args:
-        target_accuracy: T_A, finite, not 0. For scores that may be negative the shortfall is
-            `(T_A - A) / |T_A|`, the same where T_A > 0; it is never more than 1.
+        target_accuracy: T_A, finite. For scores that may be negative the shortfall is `(T_A - A) / |T_A|`, the same
+            where T_A > 0, and `-A` where T_A is 0; it is never more than 1.
         target_sparsity: T_P, in (0, 1].
         beta: > 0.
         mode: `dense` rewards every step, `terminal` the last one (0 before), `potential` the change since the step
@@ -36,10 +36,8 @@ class Reward:
     mode: RewardMode = "dense"
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.target_accuracy) or self.target_accuracy == 0:
-            raise InvalidValueError(
-                f"target_accuracy: the score to hold, finite and not 0, expected, found {self.target_accuracy}"
-            )
+        if not math.isfinite(self.target_accuracy):
+            raise InvalidValueError(f"target_accuracy: a finite score expected, found {self.target_accuracy}")
         if not 0 < self.target_sparsity <= 1:
             raise InvalidValueError(
                 f"target_sparsity: a share in (0, 1] expected (0.9 prunes 90 %), found {self.target_sparsity}"
@@ -58,7 +56,7 @@ class Reward:
         """What a state is worth, between `worst` and 0."""
         if not math.isfinite(accuracy):
             return self.worst
-        shortfall = (self.target_accuracy - accuracy) / abs(self.target_accuracy)
+        shortfall = (self.target_accuracy - accuracy) / (abs(self.target_accuracy) or 1.0)
         missing = 1 - sparsity / self.target_sparsity
         return -self.beta * (min(max(shortfall, 0.0), 1.0) + max(missing, 0.0))
 

@@ -98,8 +98,13 @@ def example_of(data: Any) -> Any:
     raise InvalidValueError("data: at least one row expected, found none")
 
 
+def is_arrays(data: Any) -> bool:
+    """Whether data are one `(x, y)` of arrays or tensors, not batches of them."""
+    return isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data)
+
+
 def _pairs(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
+    if is_arrays(data):
         x, y = data
         if len(x.shape) < 1 or len(y.shape) < 1 or x.shape[0] != y.shape[0]:
             raise InvalidValueError(
@@ -114,6 +119,11 @@ def _pairs(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
         batches = iter(data)
     except TypeError:
         raise InvalidValueError(f"data: (x, y) or a DataLoader expected, found {type(data).__name__}") from None
+    if batches is data:
+        raise InvalidValueError(
+            f"data: {type(data).__name__} can be read only once, and rows are read several times; "
+            "give (x, y) arrays, a list of batches or a DataLoader"
+        )
     for batch in batches:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise InvalidValueError(f"data: batches of (x, y) expected, found {type(batch).__name__}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,15 @@ def test_the_promise_is_kept_and_no_start_is_better() -> None:
 
 def test_the_users_model_and_random_numbers_are_left_alone() -> None:
     model = module().train()
-    before, generator = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    # Seeds of their own: after a run with the same seed the states would be those that the run leaves anyway.
+    random.seed(11)
+    np.random.seed(12)
+    torch.manual_seed(13)
+    before, generator, python_state = copy.deepcopy(model.state_dict()), torch.get_rng_state(), random.getstate()
     numpy_state = np.random.get_state()[1].copy()  # the legacy state is what a user may hold
-    rlc.prune(model, data=labelled(), **QUICK)
+    assert rlc.prune(model, data=labelled(), **QUICK).findings.episodes > 0
     assert model.training
+    assert random.getstate() == python_state
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state())
     assert np.array_equal(numpy_state, np.random.get_state()[1])

@@ -12,6 +12,7 @@ from rlcompress.algorithms.purl.distortion import additive_plan, probes
 from rlcompress.algorithms.purl.journal import empty_journal
 from rlcompress.algorithms.purl.proposals import neighbours, random_plans, refined_plans
 from rlcompress.errors import InvalidValueError
+from rlcompress.ranking import kept_at_most
 
 SIZES = st.lists(st.integers(1, 5000), min_size=1, max_size=12)
 
@@ -45,6 +46,20 @@ def test_floors_that_leave_too_much_are_said():
     allowed = allotment((100, 100), 0.95, 0.1)
     assert not allowed.feasible
     assert allowed.project(np.zeros(2)) == (10, 10)
+    assert not allowed.meets((10, 10)), "what was asked counts, not what the floors leave"
+
+
+def test_a_plan_that_rounds_below_the_share_still_meets_it():
+    allowed = allotment((1000, 9), 0.9, 0.0)
+    plan = allowed.project(np.zeros(2))
+    assert allowed.meets(plan)
+    assert sum(plan) == kept_at_most(1009, 0.9) == 100
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_a_promised_share_is_kept_to_the_weight(count, share):
+    kept = kept_at_most(count, share)
+    assert count * (1 - share) - 1 - 1e-9 <= kept <= count * (1 - share) + 1e-6
 
 
 @pytest.mark.parametrize("bad", [{"sparsity": 1.5}, {"min_keep": -0.1}, {"sizes": ()}])
@@ -60,7 +75,8 @@ def test_a_plan_on_the_grid_is_full_and_within_the_total(data):
     allowed = allotment(sizes, data.draw(st.floats(0, 0.9)), 0.0, levels=levels)
     plan = allowed.project(np.array(data.draw(st.lists(st.floats(-5, 0), min_size=len(sizes), max_size=len(sizes)))))
     assert all(kept in row for kept, row in zip(plan, levels))
-    assert allowed.meets(plan)
+    assert sum(plan) <= allowed.total
+    assert allowed.meets(plan) == allowed.feasible
     for layer, row in enumerate(levels):
         above = [count for count in row if count > plan[layer]]
         assert not above or sum(plan) - plan[layer] + above[0] > allowed.total
@@ -112,6 +128,15 @@ def test_the_ranking_is_by_score_then_size_then_age():
     allowed = allotment((10, 10), 0.5, 0.0)
     assert journal.ranking(allowed) == [1, 2, 0]
     assert [journal.plan(at) for at in journal.front()] == [(9, 9), (4, 5)]
+    assert journal.best(allowed) == 0, "of equal scores the one that keeps more of what the budget allows"
+
+
+def test_plans_that_the_judge_failed_on_are_not_ranked():
+    journal = empty_journal(2).with_plans([(5, 5), (4, 5)], [float("-inf"), -3.0], "random")
+    allowed = allotment((10, 10), 0.5, 0.0)
+    assert journal.ranking(allowed) == [1]
+    assert journal.within(allowed) == [0, 1]
+    assert journal.best(allotment((10, 10), 0.9, 0.0)) is None
 
 
 @given(SIZES.filter(lambda sizes: sum(sizes) > len(sizes)), st.data())

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 import rlcompress
 from rlcompress.cli import main
+from rlcompress.cli.exits import FAILED
 from rlcompress.contract import Argmax, Contract
 from rlcompress.layers import Dense
 from rlcompress.network import Network
@@ -101,3 +102,19 @@ def test_rows_of_another_width_are_refused(files: tuple[Path, Path, Path], tmp_p
     done = run(files[0], tmp_path / "odd.npz", tmp_path / "run")
     assert done.exit_code == 2
     assert "rows of 4 values" in done.stderr
+
+
+def test_starts_are_names_with_commas(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    model, _, data = files
+    bad = run(model, data, tmp_path / "bad", "--starts", "lamp,foo")
+    assert bad.exit_code == 2
+    assert "'foo'" in bad.stderr
+    done = run(model, data, tmp_path / "run", "--starts", "lamp, erk", "--max-seconds", "0.001")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["starts"] == ["lamp", "erk"], done.output
+
+
+def test_a_sparsity_that_is_out_of_reach_fails(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    model, _, data = files
+    done = run(model, data, tmp_path / "run", "--target-sparsity", "0.9999")
+    assert done.exit_code == FAILED
+    assert "sparsity not met" in done.stdout

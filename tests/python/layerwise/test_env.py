@@ -150,7 +150,7 @@ def test_scores_outside_0_to_1_are_shown_relative_to_the_dense_one() -> None:
     [
         ({"target_sparsity": 0}, "target_sparsity"),
         ({"target_sparsity": 1.5}, "target_sparsity"),
-        ({"target_accuracy": 0}, "target_accuracy"),
+        ({"target_accuracy": float("nan")}, "target_accuracy"),
         ({"beta": -1}, "beta"),
         ({"reward": "sparse"}, "reward"),
         ({"actions": "beta"}, "actions"),

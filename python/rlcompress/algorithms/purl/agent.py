@@ -10,7 +10,7 @@ is shown and rewarded before the last layer is the sum of single-layer damages, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from rlcompress.algorithms.purl.allotment import Allotment, Kept
 from rlcompress.algorithms.purl.config import Settings
+from rlcompress.algorithms.purl.generators import OwnGenerators
 from rlcompress.algorithms.purl.journal import Journal
 from rlcompress.algorithms.purl.judging import Judge
 from rlcompress.algorithms.purl.state import State
@@ -58,13 +59,13 @@ class Damages:
             self._tables.append((np.append(logs, 0.0), np.append(self._dense - journal.scores[rows], 0.0)))
 
     def score(self, kept: Sequence[int]) -> float:
-        """The estimate; never below 0 where the dense score is above it."""
+        """The estimate; never below 0 where the dense score lies above it."""
         tops = self._allowed.ceilings
         damage = sum(
             float(np.interp(np.log(max(count, 1) / top), *table)) for count, top, table in zip(kept, tops, self._tables)
         )
         estimate = self._dense - damage
-        return max(0.0, estimate) if self._dense >= 0 else estimate
+        return max(0.0, estimate) if self._dense > 0 else estimate
 
 
 class Remembered:
@@ -72,23 +73,34 @@ class Remembered:
 
     def __init__(self, judge: Judge, known: Mapping[Kept, float]) -> None:
         self.spent = 0.0
+        self.failure = ""
         self._judge, self._known = judge, dict(known)
+        self._useless = _useless(float(self._known[judge.dense]), self._known.values())
         self.new: list[tuple[Kept, float]] = []
 
     def score(self, kept: Sequence[int]) -> float:
         """Score of a plan; the score of a model without any use where the judge failed."""
         plan = tuple(int(count) for count in kept)
         if plan not in self._known:
-            (self._known[plan],), spent = self._judge.scores([plan])
-            self.spent += spent
+            found = self._judge.scores([plan])
+            self._known[plan] = found.values[0]
+            self.spent += found.spent
+            self.failure = self.failure or found.failure
             self.new.append((plan, self._known[plan]))
-        found = self._known[plan]
-        return found if np.isfinite(found) else 0.0
+        score = self._known[plan]
+        return score if np.isfinite(score) else self._useless
 
     def taken(self) -> list[tuple[Kept, float]]:
         """What was judged since the last call."""
         new, self.new = self.new, []
         return new
+
+
+def _useless(dense: float, scores: Iterable[float]) -> float:
+    """Score of a model without any use: 0, or below all that was seen where 0 is no worse than the dense score."""
+    if dense > 0:
+        return 0.0
+    return min(dense - (abs(dense) or 1.0), *(score for score in scores if np.isfinite(score)))
 
 
 class Agent:
@@ -99,15 +111,16 @@ class Agent:
         self.rollouts: list[Kept] = []
         self.returns: list[float] = []
         self.scores = Remembered(judge, journal.known())
-        starting = journal if settings.exact else None
-        self._env = environment(judge, allowed, settings, self.scores, starting)
-        self._env = _Logged(self._env, self)
-        self._model = _dqn(self._env, episodes_for(settings), allowed.layers, seed)
         self._layers = allowed.layers
+        starting = journal if settings.exact else None
+        self._env = _Logged(environment(judge, allowed, settings, self.scores, starting), self)
+        self._generators = OwnGenerators()  # Stable-Baselines3 seeds the global ones, which are the user's
+        with self._generators.lent():
+            self._model = _dqn(self._env, episodes_for(settings), allowed.layers, seed)
 
     def play(self, episodes: int) -> None:
         """Train over so many more episodes."""
-        with single_threaded():
+        with single_threaded(), self._generators.lent():
             self._model.learn(episodes * self._layers, reset_num_timesteps=False)
         self.episodes += episodes
 
@@ -225,6 +238,7 @@ def agent_step(
             rollouts=np.asarray(live.rollouts, np.int64),
             returns=np.asarray(live.returns),
             spent=state.spent + spent,
+            failure=state.failure or live.scores.failure,
         ),
         live,
     )

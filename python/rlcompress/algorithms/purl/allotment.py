@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.problem import Float64Array
-from rlcompress.ranking import kept_count
+from rlcompress.ranking import kept_at_most
 
 Kept = tuple[int, ...]
 CountArray = npt.NDArray[np.int64]
@@ -26,6 +26,7 @@ class Allotment:
         ceilings: most weights to keep per layer: all but those that were zero from the start.
         floors: fewest weights to keep per layer, 1..ceiling.
         total: weights to keep in all; raised to the sum of the floors where it lies below (`feasible` is then False).
+        asked: weights to keep at most, as asked.
         levels: counts that a layer may keep, ascending, on the paper's grid; empty for every count.
     """
 
@@ -33,6 +34,7 @@ class Allotment:
     ceilings: Kept
     floors: Kept
     total: int
+    asked: int
     levels: tuple[Kept, ...] = ()
     feasible: bool = True
 
@@ -51,7 +53,7 @@ class Allotment:
 
     def meets(self, kept: Sequence[int]) -> bool:
         """Whether a plan keeps no more than asked."""
-        return sum(kept) <= self.total
+        return sum(kept) <= self.asked
 
     def logs(self, kept: Sequence[int]) -> Float64Array:
         """A plan as the logarithm of each layer's density, the space in which plans are varied."""
@@ -125,14 +127,13 @@ def allotment(
         raise InvalidValueError(f"target_sparsity: a share in 0..1 expected (0.9 prunes 90 %), found {sparsity}")
     if not 0 <= min_keep <= 1:
         raise InvalidValueError(f"min_keep: a share in 0..1 expected, found {min_keep}")
-    # The share is a promise: round down what is kept, so that the sparsity is never below what was asked.
-    total = min(kept_count(sum(sizes), sparsity), int(np.floor(sum(sizes) * (1 - sparsity) + 1e-9)))
+    asked = kept_at_most(sum(sizes), sparsity)
     tops = tuple(sizes if ceilings is None else ceilings)
     floors = tuple(min(top, max(1, int(np.ceil(min_keep * size)))) for size, top in zip(sizes, tops))
     grid = tuple(_levels(counts, floor) for counts, floor in zip(levels, floors))
     lowest = sum(counts[0] for counts in grid) if grid else sum(floors)
-    total = min(total, sum(tops))
-    return Allotment(tuple(sizes), tops, floors, max(total, lowest), grid, feasible=total >= lowest)
+    total = min(asked, sum(tops))
+    return Allotment(tuple(sizes), tops, floors, max(total, lowest), asked, grid, feasible=total >= lowest)
 
 
 def _levels(counts: Sequence[int], floor: int) -> Kept:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
-from rlcompress.errors import InvalidValueError
+from rlcompress.errors import InvalidValueError, whole_number
 
 Grid = Literal["fine", "alpha"]
 Search = Literal["refine", "random", "none"]
@@ -18,14 +19,28 @@ def _help(text: str) -> dict[str, str]:
     return {"help": text}
 
 
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidValueError(f"{name}: a number expected, found {value!r}")
+    return float(value)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Fields of `PuRL`; see each field's help."""
 
-    target_sparsity: float = field(default=0.9, metadata=_help("share of the prunable weights to remove, 0..1"))
+    target_sparsity: float = field(
+        default=0.9, metadata=_help("share of the prunable weights to remove, above 0 up to 1")
+    )
     max_drop: float = field(default=0.01, metadata=_help("score that may be lost; sets the accuracy target"))
     exact: bool = field(default=True, metadata=_help("promise at least the target sparsity; else targets are soft"))
-    evaluations: int = field(default=300, metadata=_help("plans to judge in all, whatever proposes them"))
+    evaluations: int = field(
+        default=300,
+        metadata=_help(
+            "plans to judge until the search ends; the dense model and the starts count, but are always judged, "
+            "an agent ends its block of episodes, and the front and the layers of the report come on top"
+        ),
+    )
     grid: Grid = field(default="fine", metadata=_help("every count of weights, or the paper's 23 thresholds"))
     starts: tuple[str, ...] = field(default=STARTS, metadata=_help("free allocations to start from"))
     distortion: bool = field(default=True, metadata=_help("dynamic programme over damages of single layers"))
@@ -39,13 +54,18 @@ class Settings:
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "starts", tuple(self.starts))
-        for name, low, high in (("target_sparsity", 0, 1), ("agent_share", 0, 1), ("min_keep", 0, 1)):
-            if not low <= getattr(self, name) <= high:
-                raise InvalidValueError(f"{name}: a share in {low}..{high} expected, found {getattr(self, name)}")
+        object.__setattr__(self, "starts", (self.starts,) if isinstance(self.starts, str) else tuple(self.starts))
+        for name in ("target_sparsity", "max_drop", "agent_share", "beta", "min_keep"):
+            object.__setattr__(self, name, _number(getattr(self, name), name))
+        if not 0 < self.target_sparsity <= 1:
+            raise InvalidValueError(
+                f"target_sparsity: a share above 0 and up to 1 expected (0.9 prunes 90 %), found {self.target_sparsity}"
+            )
+        for name in ("agent_share", "min_keep"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidValueError(f"{name}: a share in 0..1 expected, found {getattr(self, name)}")
         for name, least in (("evaluations", 1), ("episodes", 0), ("pareto", 0)):
-            if getattr(self, name) < least:
-                raise InvalidValueError(f"{name}: a value >= {least} expected, found {getattr(self, name)}")
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
         if not self.max_drop >= 0:
             raise InvalidValueError(f"max_drop: a value >= 0 expected, found {self.max_drop}")
         if not self.beta > 0:

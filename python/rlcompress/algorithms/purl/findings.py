@@ -8,6 +8,7 @@ from rlcompress.algorithms.purl.allotment import Allotment, Kept
 from rlcompress.algorithms.purl.config import Settings
 from rlcompress.algorithms.purl.journal import Journal
 from rlcompress.algorithms.purl.judging import Judge
+from rlcompress.algorithms.purl.searching import check_judged
 from rlcompress.algorithms.purl.state import State
 from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.rewards import Reward
@@ -111,7 +112,7 @@ def chosen(journal: Journal, rollouts: list[Kept], allowed: Allotment, settings:
     feasible one by reward, then the highest reward. The dense plan where nothing was judged yet.
     """
     if settings.exact:
-        return (journal.ranking(allowed) or [0])[0]
+        return journal.best(allowed) or 0
     place = {journal.plan(index): index for index in range(journal.count)}
     plans = [place[plan] for plan in rollouts if plan in place]
     if not plans:
@@ -121,14 +122,19 @@ def chosen(journal: Journal, rollouts: list[Kept], allowed: Allotment, settings:
 
     def merit(index: int) -> tuple[bool, float, float, int]:
         score, sparsity = float(journal.scores[index]), allowed.sparsity(journal.plan(index))
-        feasible = score >= wanted and sparsity >= settings.target_sparsity
+        feasible = score >= wanted and allowed.meets(journal.plan(index))
         return feasible, rule.value(score, sparsity), score, -index
 
     return max(plans, key=merit)
 
 
 def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State) -> Findings:
-    """The findings of a state."""
+    """The findings of a state.
+
+    Raises:
+        EvaluationError: the judge failed on every plan that could be returned.
+    """
+    check_judged(state, allowed, settings)
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     index = chosen(journal, rollouts, allowed, settings)
@@ -169,8 +175,8 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         spent=state.spent,
         episodes=state.episodes,
         returns=tuple(float(value) for value in state.returns),
-        first_feasible=_first_feasible(rollouts, known, allowed, settings, wanted),
-        notes=(*state.notes, *_notes(best, wanted, settings, allowed, journal)),
+        first_feasible=_first_feasible(rollouts, known, allowed, wanted),
+        notes=(*state.notes, *_notes(best, wanted, settings, allowed, state)),
     )
 
 
@@ -181,18 +187,18 @@ def starts_of(judge: Judge, allowed: Allotment, settings: Settings, journal: Jou
     return [*free, *(("dp", at) for at in journal.of("dp"))]
 
 
-def _first_feasible(
-    rollouts: list[Kept], known: dict[Kept, float], allowed: Allotment, settings: Settings, wanted: float
-) -> int | None:
+def _first_feasible(rollouts: list[Kept], known: dict[Kept, float], allowed: Allotment, wanted: float) -> int | None:
     for episode, plan in enumerate(rollouts, 1):
-        if known.get(plan, -1.0) >= wanted and allowed.sparsity(plan) >= settings.target_sparsity:
+        if known.get(plan, float("-inf")) >= wanted and allowed.meets(plan):
             return episode
     return None
 
 
-def _notes(best: PlanFinding, wanted: float, settings: Settings, allowed: Allotment, journal: Journal) -> list[str]:
-    notes = []
-    if not best.meets and allowed.feasible:
+def _notes(best: PlanFinding, wanted: float, settings: Settings, allowed: Allotment, state: State) -> list[str]:
+    notes, journal = [], state.journal
+    if best.origin == "dense" and not best.meets:
+        notes.append(f"no plan at sparsity {settings.target_sparsity:g} was judged: the plan is the dense model")
+    elif not best.meets and allowed.feasible:
         below = 100 * (settings.target_sparsity - best.sparsity)
         notes.append(f"the plan lies {below:.2f} points below the sparsity asked: the targets of this preset are soft")
     if best.score < wanted:
@@ -203,5 +209,6 @@ def _notes(best: PlanFinding, wanted: float, settings: Settings, allowed: Allotm
         notes.append(f"{text}; the plan is the closest one")
     failed = int((journal.scores == float("-inf")).sum())
     if failed:
-        notes.append(f"the judge failed on {failed} of {journal.count} plans, which were passed over")
+        text = f"the judge failed on {failed} of {journal.count} plans, which were passed over"
+        notes.append(f"{text}; the first time: {state.failure}")
     return notes

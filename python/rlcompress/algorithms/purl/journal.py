@@ -60,12 +60,24 @@ class Journal:
         codes = np.full(len(plans), ORIGINS.index(origin), np.int64)
         return Journal(kept, np.concatenate([self.scores, np.asarray(scores)]), np.concatenate([self.origins, codes]))
 
+    def within(self, allowed: Allotment) -> list[int]:
+        """Places of the plans within the total, in order."""
+        return [int(index) for index in np.flatnonzero(self.kept.sum(axis=1) <= allowed.total)]
+
     def ranking(self, allowed: Allotment) -> list[int]:
-        """Places of plans within the total, best first: highest score, then fewest weights, then first judged."""
+        """Places of judged plans within the total: highest score first, then fewest weights, then first judged."""
         totals = self.kept.sum(axis=1)
-        meets = np.flatnonzero(totals <= allowed.total)
+        meets = np.flatnonzero((totals <= allowed.total) & np.isfinite(self.scores))
         order = np.lexsort((meets, totals[meets], -self.scores[meets]))
         return [int(index) for index in meets[order]]
+
+    def best(self, allowed: Allotment) -> int | None:
+        """Place of the plan within the total to return, or None: the highest score, then most weights, then the first.
+
+        Weights that the budget has room for do no harm, and often good on rows that nobody judged.
+        """
+        ranking = self.ranking(allowed)
+        return min(ranking, key=lambda at: (-self.scores[at], -int(self.kept[at].sum()), at), default=None)
 
     def front(self) -> list[int]:
         """Places of the plans that none beats in both sparsity and score, sparsest last."""

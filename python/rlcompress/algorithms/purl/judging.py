@@ -14,11 +14,37 @@ from rlcompress.contract import Argmax, Raw
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.allocate import BASELINES
+from rlcompress.layerwise.data_evaluator import DataEvaluator
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
+from rlcompress.layerwise.metrics import Metric
+from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.layerwise.rows import example_of
 from rlcompress.layerwise.thresholds import alpha_counts
 from rlcompress.network import Network
 from rlcompress.problem import Problem, Split, Task
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a judge says of plans.
+
+    Args:
+        values: one score per plan, -inf where the judge failed (then no candidate).
+        spent: network evaluations.
+        failure: what the judge said where it first failed; empty where it never did.
+    """
+
+    values: tuple[float, ...]
+    spent: float
+    failure: str
+
+
+@dataclass(frozen=True)
+class _Score:
+    score: float
+    spent: float
+    failure: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +74,27 @@ class Judge:
         """
         return self.evaluator.score(self.dense)
 
-    def scores(self, plans: Sequence[Kept]) -> tuple[list[float], float]:
-        """One score per plan, -inf where the judge failed (then no candidate); and the network evaluations spent."""
+    def scores(self, plans: Sequence[Kept]) -> Scores:
+        """The scores of plans."""
+        scoring = _Scoring(self.evaluator)
         if self.jobs > 1 and len(plans) > 1:
-            found = parallel_map(_Scoring(self.evaluator), list(plans), self.jobs)
-            return [score for score, _ in found], sum(spent for _, spent in found)
-        # Sorted, so that plans with the same first layers follow each other and share what is cached.
-        before = self.evaluator.spent
-        by_plan = {plan: _score(self.evaluator, plan) for plan in sorted(set(plans))}
-        return [by_plan[plan] for plan in plans], self.evaluator.spent - before
+            found = parallel_map(scoring, list(plans), self.jobs)
+        else:
+            # Sorted, so that plans with the same first layers follow each other and share what is cached.
+            by_plan = {plan: scoring(plan) for plan in sorted(set(plans))}
+            found = [by_plan[plan] for plan in plans]
+        failure = next((one.failure for one in found if one.failure), "")
+        return Scores(tuple(one.score for one in found), sum(one.spent for one in found), failure)
+
+    def model(self, kept: Kept) -> Any:
+        """The module that a score speaks of: pruned to this plan, and recovered where plans are judged so."""
+        if isinstance(self.evaluator, DataEvaluator):
+            return self.evaluator.model(kept)
+        return self.prunable.apply(self.prunable.plan(kept))
+
+    def network(self, kept: Kept) -> Network:
+        """The same as a `Network`, where it was made of one."""
+        return self.prunable.network_of(self.model(kept), self.prunable.plan(kept))
 
     def start(self, allowed: Allotment, settings: Settings, name: str) -> Kept:
         """A free allocation at the budget; on the grid its nearest plan there."""
@@ -82,17 +120,13 @@ class _Scoring:
 
     evaluator: Evaluator
 
-    def __call__(self, plan: Kept) -> tuple[float, float]:
+    def __call__(self, plan: Kept) -> _Score:
         before = self.evaluator.spent
-        score = _score(self.evaluator, plan)
-        return score, self.evaluator.spent - before
-
-
-def _score(judge: Evaluator, plan: Kept) -> float:
-    try:
-        return float(judge.score(plan))
-    except EvaluationError:
-        return float("-inf")
+        try:
+            score, failure = float(self.evaluator.score(plan)), ""
+        except EvaluationError as error:
+            score, failure = float("-inf"), str(error)
+        return _Score(score, self.evaluator.spent - before, failure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,23 +168,48 @@ def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:
     if rows is not None and isinstance(problem.teacher.contract.head, (Argmax, Raw)):
         x, y = rows("search")
         metric = getattr(task, "metric", "accuracy")
-        data = network_inputs(problem.teacher, x), y if metric == "accuracy" else y.reshape(len(y), -1)
+        data = x, y if metric == "accuracy" else y.reshape(len(y), -1)  # the evaluator prepares x
         return Judge(model, evaluator(model, data=data, metric=metric, recovery=recovery))
     if recovery is not None:
         raise InvalidValueError(f"recovery: {recovery} needs rows of data; task {task.name} gives none")
     return Judge(model, evaluator(model, task=task, episodes=units_of(task, "search", 32)))
 
 
+def score_as_it_is(module: Any, metric: Metric, data: Any = None, evaluate: Any = None) -> float:
+    """Score of a module, nothing pruned and nothing recovered; give `data`, as the module takes them, or `evaluate`."""
+    target = prunable(module, None if data is None else example_of(data))
+    judge = evaluator(target, data=data, evaluate=evaluate, metric=metric, cache=False)
+    return judge.score(target.ceilings)
+
+
+def final_judge(judge: Judge, test: Any, metric: Metric) -> Judge:
+    """The judge on rows that the search never sees, of the models that it would return.
+
+    Raises:
+        InvalidValueError: rows that do not fit.
+    """
+    target = judge.prunable
+    plain = evaluator(target, data=test, metric=metric)
+    if not (isinstance(judge.evaluator, DataEvaluator) and judge.evaluator.recovering):
+        return Judge(target, plain)
+    return Judge(target, _Returned(judge, prepared(target.network, test), metric))
+
+
+@dataclass
+class _Returned:
+    """Scores what was recovered on the rows of the search: recovered on these, it would be another model."""
+
+    judge: Judge
+    data: Any
+    metric: Metric
+    spent: float = 0.0
+
+    def score(self, kept: Sequence[int]) -> float:
+        self.spent += 1.0
+        return score_as_it_is(self.judge.model(tuple(kept)), self.metric, self.data)
+
+
 def units_of(task: Task, split: Split, otherwise: int) -> int:
     """Units to judge on: all that the split holds, or a number for tasks without end."""
     count = task.count(split)
     return otherwise if count is None else count
-
-
-def network_inputs(network: Network, x: Any) -> Any:
-    """Rows as the first layer takes them: normalised and selected as the contract says."""
-    contract = network.contract
-    rows = np.asarray(x, np.float32).reshape(len(x), -1)
-    if contract.normalisation is not None:
-        rows = contract.normalisation.apply(rows)
-    return np.ascontiguousarray(contract.select(rows), np.float32)

@@ -48,10 +48,10 @@ def final_step(
     kept = state.journal.plan(index)
     if isinstance(problem, ModelProblem):
         assert problem.final is not None
-        values = np.array(problem.final.scores([kept])[0])
+        values = np.array(problem.final.scores([kept]).values)
     else:
         task = problem.task
-        network = judge.prunable.apply_network(judge.prunable.plan(kept))
+        network = judge.network(kept)
         values = task.score(network, "final", 0, units_of(task, "final", _FINAL_EPISODES)).values
     lower, upper = bootstrap_interval(values)
     emit(CandidateScored(name, sum(kept), 4 * sum(kept), float(values.mean()), lower, upper, None, "final"))
@@ -103,13 +103,15 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
     roles: dict[str, Role] = {"teacher": "teacher", "best": "candidate"}
     role = roles.get(figure.name, "baseline")
     kept = found.best.kept if role == "candidate" else state.journal.plan(figure.index)
-    network = problem.teacher if role == "teacher" else judge.prunable.apply_network(judge.prunable.plan(kept))
+    network = problem.teacher if role == "teacher" else judge.network(kept)
     if role == "candidate":
         network = network.with_metadata(
             pruning=found.plan.to_json(), score=float(figure.values.mean()), seed=problem.seed
         )
     share = 1 - sum(kept) / sum(found.plan.sizes)
     reason = f"{100 * share:.3f} % of the weights removed, {100 * found.target_sparsity:g} % asked"
+    if role == "candidate":
+        reason += _targets(found)
     return measured(
         "teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
         role,
@@ -121,3 +123,12 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
         reason="" if role == "teacher" else reason,
         uses_reward=role == "candidate",
     )
+
+
+def _targets(found: Findings) -> str:
+    """Which of the targets is missed, if one is: that the sparsity is met alone says nothing of the score."""
+    best, wanted = found.best, found.target_score
+    words = "sparsity met" if best.meets else "sparsity not met"
+    if best.score >= wanted:
+        return "" if best.meets else f"; {words}"
+    return f"; {words}, score target not met: {best.score:.4f} on the rows of the search, {wanted:.4f} asked"

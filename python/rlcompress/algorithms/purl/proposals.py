@@ -80,7 +80,7 @@ def neighbours(journal: Journal, allowed: Allotment, count: int, reach: int = 2)
             for up in shifts:
                 for down in shifts if second != first else (0,):
                     plan = _moved(allowed, best, places, {second: down, first: up})
-                    if plan is not None and plan not in known and allowed.meets(plan):
+                    if plan is not None and plan not in known and sum(plan) <= allowed.total:
                         found.add(plan)
     return sorted(found, key=lambda plan: (-sum(plan), plan))[:count]
 

@@ -11,12 +11,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from rlcompress.algorithms.purl import PuRL
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
-from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask
-from rlcompress.algorithms.purl.tuning import checkpoint_of, told_as_a_run
+from rlcompress.algorithms.purl.identity import problem_identity
+from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask, final_judge, score_as_it_is
+from rlcompress.algorithms.purl.tuning import Tuning, checkpoint_of, told_as_a_run, tuning_of, tuning_settings
 from rlcompress.arrays import BoolArray
 from rlcompress.engine.config import to_config
 from rlcompress.engine.driver import Budget, Outcome, Place, drive
@@ -25,11 +24,13 @@ from rlcompress.engine.events import Emit, OnEvent, fan_out
 from rlcompress.engine.registry import write_reports
 from rlcompress.engine.run_folder import EventLog, locked
 from rlcompress.engine.versions import versions
-from rlcompress.errors import CheckpointError, InvalidValueError
+from rlcompress.errors import CheckpointError, InvalidValueError, whole_number
 from rlcompress.layerwise.evaluate import evaluator
 from rlcompress.layerwise.plan import Plan
-from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.layerwise.prepared_rows import prepared
+from rlcompress.layerwise.prunable import prunable
 from rlcompress.layerwise.rows import example_of
+from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.training.finetuning import FineTuning
 
@@ -42,13 +43,15 @@ class PruningResult:
     """A pruned model and how it was found.
 
     Args:
-        model: a copy of the user's model with real zeros, fine-tuned where that was asked.
+        model: a copy of the user's model with real zeros, recovered and fine-tuned where that was asked. Of a `Network`
+            it is the layers alone, which take prepared rows (normalised and selected): use `network`.
         plan: weights kept per layer.
         masks: one bool array per layer, True = kept.
         findings: layers, starts, Pareto front and notes.
         seconds: per phase, over all sessions.
         tuned: scores before and after fine-tuning on the rows of the search, or None.
         versions: of the packages.
+        network: the pruned `Network` with masks, contract and metadata; None where a torch module was pruned.
     """
 
     model: torch.nn.Module
@@ -59,6 +62,7 @@ class PruningResult:
     seconds: dict[str, float] = field(default_factory=dict)
     tuned: tuple[float, float] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    network: Network | None = None
 
     @property
     def pareto(self) -> tuple[PlanFinding, ...]:
@@ -101,6 +105,7 @@ def prune(
     test: Any = None,
     algorithm: PuRL | None = None,
     finetune_epochs: int = 0,
+    finetune: FineTuning | None = None,
     finetune_data: Any = None,
     seed: int = 0,
     jobs: int = 1,
@@ -116,15 +121,17 @@ def prune(
     plan.
 
     Args:
-        model: any torch module, or a `Network`.
-        data: `(x, y)` arrays or a DataLoader; hold them out of what the result is reported on.
-        evaluate: instead of data, a function of a module that gives a number, larger is better.
+        model: any torch module, or a `Network`; the rows of a `Network` are observations, as its contract takes them.
+        data: `(x, y)` arrays, a list of batches or a DataLoader; hold them out of what the result is reported on.
+        evaluate: instead of data, a function of a module that gives a number, larger is better. A run folder knows it
+            by its name alone and trusts that it judges as before.
         metric: of data; see `layerwise.evaluate.evaluator`.
         example_inputs: for the traced forward; taken from data where there are any.
         skip: names or patterns of layers to leave dense.
         test: `(x, y)` or a loader for final figures; looked at once.
         algorithm: a `PuRL(...)`; or give its fields as `settings`, such as `target_sparsity=0.95`.
         finetune_epochs: training epochs with masks held after the search; none where the search was interrupted.
+        finetune: how to train, in place of `finetune_epochs`: epochs and seed are its own then.
         finetune_data: `(x, y)` to fine-tune on; `data` unless given.
         seed: >= 0; every random number derives from it.
         jobs: worker processes; no influence on the result.
@@ -140,26 +147,23 @@ def prune(
     if algorithm is not None and settings:
         raise InvalidValueError(f"algorithm: give it or settings, not both (found {', '.join(settings)})")
     process = _algorithm(settings) if algorithm is None else replace(algorithm)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0 or jobs < 1 or finetune_epochs < 0:
-        raise InvalidValueError(
-            f"seed >= 0, jobs >= 1 and finetune_epochs >= 0 expected, found {seed!r}, {jobs} and {finetune_epochs}"
-        )
-    rows = finetune_data if finetune_data is not None else data
-    if finetune_epochs and rows is None:
-        raise InvalidValueError("finetune_epochs: rows to train on expected; give data or finetune_data")
+    seed, jobs = whole_number(seed, "seed", 0), whole_number(jobs, "jobs", 1)
+    tuning = tuning_settings(finetune, finetune_epochs, seed)
     if example_inputs is None and data is not None:
         example_inputs = example_of(data)
     target = prunable(model, example_inputs, skip)
     recovery = None if process.recovery == "none" else process.recovery
     judge = Judge(target, evaluator(target, data=data, evaluate=evaluate, metric=metric, recovery=recovery), jobs)
-    final = None if test is None else Judge(target, evaluator(target, data=test, metric=metric, recovery=recovery))
+    final = None if test is None else final_judge(judge, test, metric)
+    wanted = tuning and tuning_of(judge, tuning, finetune_data if finetune_data is not None else data)
     problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs)
-    outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), _identity(target, data))
-    result = _result(target, problem, outcome)
-    if finetune_epochs and outcome.reason != "interrupted":
-        place = None if run_dir is None else checkpoint_of(Path(run_dir), result.plan, finetune_epochs)
-        tuning = FineTuning(epochs=finetune_epochs, seed=seed)
-        result = _tuned(result, judge, metric, rows, data, tuning, place, fan_out(on_event))
+    identity = problem_identity(target, data, test, metric, evaluate)
+    outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), identity)
+    result = _result(problem, outcome)
+    if wanted and outcome.reason != "interrupted":
+        place = None if run_dir is None else checkpoint_of(Path(run_dir), result.plan, wanted)
+        judging = {"data": prepared(target.network, data), "evaluate": evaluate, "metric": metric}
+        result = _tuned(result, judge, wanted, judging, place, fan_out(on_event))
     if run_dir is not None:
         _write(result, Path(run_dir))
     return result
@@ -196,52 +200,38 @@ def _driven(
         return drive(process, whole, fan_out(log, on_event), Place(folder, digest), budget)
 
 
-def _identity(target: Prunable, data: Any) -> dict[str, Any]:
-    """Digests of the weights and, where they are arrays, of the rows: what a run folder must agree with."""
-    weights = hashlib.sha256()
-    for layer in target.layers:
-        weights.update(f"{layer.name}{layer.weight.shape}".encode())
-        weights.update(np.ascontiguousarray(layer.weight).tobytes())
-    rows = hashlib.sha256()
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data):
-        for part in data:
-            rows.update(np.ascontiguousarray(np.asarray(part)).tobytes())
-    return {"model": weights.hexdigest(), "data": rows.hexdigest()}
-
-
-def _result(target: Prunable, problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
-    found = outcome.output
+def _result(problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
+    found, judge = outcome.output, problem.judge
     if outcome.reason != "done":
         text = f"ended early, {outcome.reason} after step {outcome.steps}: a longer run may find better plans"
         found = replace(found, notes=(*found.notes, text))
-    masks = tuple(target.masks(found.plan))
-    model = target.apply(found.plan)
-    seconds = dict(outcome.seconds)
-    return PruningResult(model, found.plan, masks, found, problem.task.name, seconds, versions=dict(versions()))
+    target, network = judge.prunable, None
+    model = judge.model(found.best.kept)
+    if target.network is not None:
+        told = {"pruning": found.plan.to_json(), "score": found.best.score, "seed": problem.seed}
+        network = target.network_of(model, found.plan).with_metadata(**told)
+    masks, seconds = tuple(target.masks(found.plan)), dict(outcome.seconds)
+    known = dict(versions())
+    return PruningResult(model, found.plan, masks, found, problem.task.name, seconds, None, known, network)
 
 
 def _tuned(
-    result: PruningResult,
-    judge: Judge,
-    metric: Any,
-    rows: Any,
-    data: Any,
-    settings: FineTuning,
-    checkpoint: Path | None,
-    emit: Emit,
+    result: PruningResult, judge: Judge, wanted: Tuning, judging: dict[str, Any], checkpoint: Path | None, emit: Emit
 ) -> PruningResult:
     from rlcompress.training.sparse_finetune import fine_tune
 
+    masks = dict(zip(result.plan.layers, result.masks))
     dense = judge.prunable.apply(judge.prunable.plan(judge.dense))
     with told_as_a_run(result.name, emit) as told:
         model = fine_tune(
-            result.model, result.plan, rows, settings, teacher=dense, on_epoch=told, checkpoint=checkpoint
+            result.model, masks, wanted.rows, wanted.settings, teacher=dense, on_epoch=told, checkpoint=checkpoint
         )
-    after = float("nan")
-    if data is not None:
-        tuned = prunable(model, example_of(data))
-        after = evaluator(tuned, data=data, metric=metric).score(tuned.ceilings)
-    return replace(result, model=model, tuned=(result.findings.best.score, after))
+    network = result.network
+    if network is not None:
+        told_of = {**network.metadata, "tuned_epochs": wanted.settings.epochs}
+        network = judge.prunable.network_of(model, result.plan).with_metadata(**told_of)
+    scores = (result.findings.best.score, score_as_it_is(model, **judging))
+    return replace(result, model=model, network=network, tuned=scores)
 
 
 def _write(result: PruningResult, folder: Path) -> None:

@@ -15,7 +15,7 @@ from rlcompress.algorithms.purl.judging import Judge
 from rlcompress.algorithms.purl.proposals import neighbours, random_plans, refined_plans
 from rlcompress.algorithms.purl.state import State
 from rlcompress.engine.events import Emit, PhaseStarted, Progress
-from rlcompress.errors import EvaluationError, InvalidValueError
+from rlcompress.errors import EvaluationError
 
 _DAMAGE_SHARE = 0.2
 _FEWEST_LEVELS, _MOST_LEVELS = 3, 10
@@ -28,8 +28,9 @@ def judged(judge: Judge, state: State, plans: Sequence[Kept], origin: str) -> St
     """The state with these plans in its journal; those that are there already cost nothing."""
     known = state.journal.known()
     new = [plan for plan in dict.fromkeys(plans) if plan not in known]
-    scores, spent = judge.scores(new)
-    return replace(state, journal=state.journal.with_plans(new, scores, origin), spent=state.spent + spent)
+    found = judge.scores(new)
+    journal = state.journal.with_plans(new, found.values, origin)
+    return replace(state, journal=journal, spent=state.spent + found.spent, failure=state.failure or found.failure)
 
 
 def start(judge: Judge, allowed: Allotment, settings: Settings, emit: Emit) -> State:
@@ -44,10 +45,8 @@ def start(judge: Judge, allowed: Allotment, settings: Settings, emit: Emit) -> S
         dense = judge.dense_score()
     except EvaluationError as error:
         raise EvaluationError(f"on the model as given, nothing pruned: {error}") from error
-    if dense == 0 and settings.agent_share > 0:
-        raise InvalidValueError("evaluate: the dense model scores 0; nothing could be lost, so nothing can be judged")
     journal = empty_journal(allowed.layers).with_plans([judge.dense], [dense], "dense")
-    state = State("distortion", journal, spent=judge.evaluator.spent - before, notes=judge.prunable.notes)
+    state = State("distortion", journal, spent=judge.evaluator.spent - before, notes=_notes(judge, dense))
     if not allowed.feasible:
         closest = allowed.total / allowed.weights
         text = f"sparsity {settings.target_sparsity:g} cannot be reached: grid and min_keep leave"
@@ -56,6 +55,13 @@ def start(judge: Judge, allowed: Allotment, settings: Settings, emit: Emit) -> S
         plan = judge.start(allowed, settings, name)
         state = judged(judge, state, [plan], name)
     return state
+
+
+def _notes(judge: Judge, dense: float) -> tuple[str, ...]:
+    notes = (*judge.prunable.notes, *getattr(judge.evaluator, "notes", ()))
+    if dense == 0:
+        notes += ("the dense model scores 0: where that is the worst that a score can be, nothing could be lost",)
+    return notes
 
 
 def damage_step(judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit) -> State:
@@ -128,13 +134,29 @@ def _proposed(
     return first or second or random_plans(allowed, count, rng, known)
 
 
+def check_judged(state: State, allowed: Allotment, settings: Settings) -> None:
+    """Refuse to go on where the judge failed on all that could be returned.
+
+    Raises:
+        EvaluationError: with what the judge said first.
+    """
+    journal = state.journal
+    wanted = journal.within(allowed) if settings.exact else range(1, journal.count)
+    failed = [index for index in wanted if journal.scores[index] == float("-inf")]
+    if failed and len(failed) == len(wanted):
+        raise EvaluationError(
+            f"the judge failed on all {len(failed)} plans that could be returned; the first time: {state.failure}"
+        )
+
+
 def pareto_step(judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit) -> State:
     """The best plan's split at other sparsities, and the score as its layers are pruned one after the other."""
-    ranking = state.journal.ranking(allowed)
-    if not ranking:
+    check_judged(state, allowed, settings)
+    index = state.journal.best(allowed)
+    if index is None:
         return replace(state, phase="final")
     emit(PhaseStarted("pareto", "the plan at other sparsities"))
-    best = state.journal.plan(ranking[0])
+    best = state.journal.plan(index)
     lowest, highest = sum(allowed.floors), sum(allowed.ceilings)
     totals = {min(highest, max(lowest, round(factor * sum(best)))) for factor in _PARETO[: settings.pareto]}
     logs = allowed.logs(best)

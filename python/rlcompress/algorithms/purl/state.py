@@ -42,6 +42,7 @@ class State:
         spent: network evaluations over all sessions, as the evaluators counted them.
         figures: on the final split.
         notes: for the user.
+        failure: what the judge said where it first failed, or empty.
     """
 
     phase: str
@@ -55,3 +56,4 @@ class State:
     spent: float = 0.0
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    failure: str = ""

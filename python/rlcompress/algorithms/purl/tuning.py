@@ -7,24 +7,103 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlcompress.algorithms.purl.judging import network_inputs
+from rlcompress.algorithms.purl.identity import rows_digest
+from rlcompress.algorithms.purl.judging import Judge
 from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
+from rlcompress.errors import InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.layerwise.plan import Plan
+from rlcompress.layerwise.prepared_rows import network_inputs, prepared
+from rlcompress.layerwise.rows import example_of, is_arrays
 from rlcompress.network import Network
+from rlcompress.optional import require
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
+from rlcompress.training.labelled_rows import LabelledRows
+from rlcompress.training.objective import Objective
+from rlcompress.training.private_copy import preserved_generators
 
 
-def checkpoint_of(folder: Path, plan: Plan, epochs: int) -> Path:
-    """Where the fine-tuning of this plan is kept: a search that goes on to another plan trains afresh."""
-    digest = hashlib.sha256(json.dumps([plan.to_json(), epochs], sort_keys=True).encode()).hexdigest()
-    return folder / f"finetune-{digest[:12]}.ckpt"
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """A fine-tuning that is wanted.
+
+    Args:
+        rows: as the module takes them.
+        settings: how.
+    """
+
+    rows: Any
+    settings: FineTuning
+
+
+def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTuning | None:
+    """How to train after the search, or None.
+
+    Raises:
+        InvalidValueError: both ways of saying so, or not a number of epochs.
+    """
+    epochs = whole_number(epochs, "finetune_epochs", 0)
+    if given is None:
+        return FineTuning(epochs=epochs, seed=seed) if epochs else None
+    if epochs:
+        raise InvalidValueError(f"finetune: give it or finetune_epochs, not both (found {epochs} epochs)")
+    if not isinstance(given, FineTuning):
+        raise InvalidValueError(f"finetune: a rlcompress.training.FineTuning expected, found {given!r:.80}")
+    return given if given.epochs else None
+
+
+def tuning_of(judge: Judge, settings: FineTuning, data: Any) -> Tuning:
+    """A fine-tuning whose rows and model were tried together: what cannot work must not wait for the search.
+
+    Raises:
+        InvalidValueError: no rows, or rows that the model cannot be trained on.
+    """
+    if data is None:
+        raise InvalidValueError("finetune_epochs: rows to train on expected; give data or finetune_data")
+    example_of(data)
+    rows = prepared(judge.prunable.network, data)
+    check_trainable(judge.prunable.apply(judge.prunable.plan(judge.dense)), rows, settings)
+    return Tuning(rows, settings)
+
+
+def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
+    """One forward and loss on the first rows, on a model that is not needed afterwards.
+
+    Raises:
+        InvalidValueError: says what does not fit.
+    """
+    torch = require("torch")
+    with preserved_generators(), torch.no_grad():
+        first = rows if is_arrays(rows) else [next(iter(rows))]
+        labelled = LabelledRows(first, settings.batch_size, device=next(module.parameters()).device)
+        x, y, _ = next(labelled.epoch(settings.seed, 0))
+        objective = Objective(labelled.discrete)
+        try:
+            outputs = module.train()(x)
+            objective.check(outputs, y)
+            loss = float(objective.loss(outputs, y, None))
+        except InvalidValueError as error:
+            raise InvalidValueError(f"fine-tuning: {error}") from error
+        except Exception as error:
+            raise InvalidValueError(
+                f"fine-tuning: the model cannot be trained on rows of shape {tuple(x.shape)}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    if not np.isfinite(loss):
+        raise InvalidValueError(f"fine-tuning: a finite loss of the first rows expected, found {loss}; check the rows")
+
+
+def checkpoint_of(folder: Path, plan: Plan, tuning: Tuning) -> Path:
+    """Where the fine-tuning of this plan on these rows is kept: a search that goes on to another plan trains afresh."""
+    told = [plan.to_json(), repr(tuning.settings), rows_digest(tuning.rows)]
+    return folder / f"finetune-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]}.ckpt"
 
 
 @contextmanager
@@ -46,7 +125,7 @@ def tuned_network(
     task: DatasetTask,
     epochs: int,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    folder: Path | None = None,
     on_epoch: Report | None = None,
 ) -> Network:
     """The pruned network after training on the task's training rows; what is zero stays zero.
@@ -57,7 +136,7 @@ def tuned_network(
         task: its rows outside of all splits train.
         epochs: >= 0.
         seed: of the order of rows.
-        checkpoint: file that keeps the training; the same call goes on after its last whole epoch.
+        folder: keeps the training; the same call goes on after its last whole epoch.
         on_epoch: called after each epoch.
 
     Raises:
@@ -70,8 +149,13 @@ def tuned_network(
     places = [name for name, part in module.named_modules() if hasattr(part, "weight")]
     masks = {f"{place}.weight": np.array(layer.mask) for place, layer in zip(places, layers) if layer.mask is not None}
     x, y = task.training_rows
-    rows = (np.array(network_inputs(network, x)), np.array(y if task.metric == "accuracy" else y.reshape(len(y), -1)))
+    rows = (network_inputs(network, x), np.array(y if task.metric == "accuracy" else y.reshape(len(y), -1)))
     settings = FineTuning(epochs=epochs, seed=seed)
+    counts = [layer.weight.size if layer.mask is None else int(layer.mask.sum()) for layer in layers]
+    plan = Plan(
+        tuple(f"{place}.weight" for place in places), tuple(layer.weight.size for layer in layers), tuple(counts)
+    )
+    checkpoint = None if folder is None else checkpoint_of(folder, plan, Tuning(rows, settings))
     trained = fine_tune(
         module, masks, rows, settings, teacher=to_torch(teacher), on_epoch=on_epoch, checkpoint=checkpoint
     )
