@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -78,8 +79,8 @@ def gradual(
 
     Args:
         model: a trained module; it stays as it is, as do all random generators.
-        target: sparsity over all weights of linear layers and convolutions, 0..1; or a plan, or counts by name,
-            which fix the split over layers.
+        target: sparsity over all weights of linear layers and convolutions, from 0 to below 1, and at least this share
+            goes; or a plan, or counts by name, which fix the split over layers.
         data, settings, teacher, augment, on_epoch, checkpoint: as for `fine_tune`.
         schedule: when and how masks change.
         skip: weights left dense, with a sparsity as target.
@@ -91,7 +92,7 @@ def gradual(
         InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
     """
     twin = private_copy(model).model
-    names, goal = _goal(twin, target, skip)
+    names, goal = _goal(twin, target, skip, schedule.floor)
     weights = parameters_of(twin, names)
     known = bool_masks(twin, {name: (w.detach() != 0).cpu().numpy() for name, w in zip(names, weights)})
     held = _prior(known, model)
@@ -101,8 +102,9 @@ def gradual(
 
 
 def _goal(
-    model: torch.nn.Module, target: Union[float, Mapping[str, int], Counts], skip: tuple[str, ...]
+    model: torch.nn.Module, target: Union[float, Mapping[str, int], Counts], skip: tuple[str, ...], floor: int
 ) -> tuple[tuple[str, ...], Union[int, dict[str, int]]]:
+    """Names of the weights and how many stay, over all or by name."""
     if isinstance(target, (Counts, Mapping)):
         counts = dict(target) if isinstance(target, Mapping) else dict(zip(target.layers, target.kept))
         names = tuple(counts)
@@ -112,17 +114,35 @@ def _goal(
                     f"target: {name}: 0..{weight.numel()} kept weights expected, found {counts[name]}"
                 )
         return names, counts
-    if isinstance(target, bool) or not isinstance(target, (int, float)) or not 0 <= target < 1:
-        raise InvalidValueError(f"target: a sparsity in 0..1, a plan or counts by name expected, found {target!r}")
-    unknown = sorted(set(skip) - set(weight_names(model)))
-    if unknown:
-        raise InvalidValueError(f"skip: {unknown[0]!r} is no weight to prune; known: {', '.join(weight_names(model))}")
-    names = tuple(name for name in weight_names(model) if name not in skip)
-    total = sum(weight.numel() for weight in parameters_of(model, names))
-    keep = total - math.floor(target * total + 1e-9)
-    if not names or keep < len(names):
-        raise InvalidValueError(f"target: at least one weight in each of {len(names)} layers expected, {keep} kept")
+    if isinstance(target, bool) or not isinstance(target, numbers.Real) or not 0 <= float(target) < 1:
+        raise InvalidValueError(
+            f"target: a sparsity from 0 to below 1, a plan or counts by name expected, found {target!r}"
+        )
+    names = _chosen(model, skip)
+    sizes = [weight.numel() for weight in parameters_of(model, names)]
+    keep = math.floor(sum(sizes) * (1 - float(target)) + 1e-9)
+    needed = sum(min(max(1, floor), size) for size in sizes)
+    if keep < needed:
+        raise InvalidValueError(
+            f"target: {float(target)} keeps {keep} of {sum(sizes)} weights, at least {needed} in {len(names)} layers "
+            "expected; lower the target, or schedule.floor"
+        )
     return names, keep
+
+
+def _chosen(model: torch.nn.Module, skip: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights to prune."""
+    known = weight_names(model)
+    unknown = sorted(set(skip) - set(known))
+    if unknown:
+        raise InvalidValueError(f"skip: {unknown[0]!r} is no weight to prune; known: {', '.join(known)}")
+    names = tuple(name for name in known if name not in skip)
+    if not names:
+        raise InvalidValueError(
+            f"model: {type(model).__name__} has nothing to prune: a Linear or convolution expected whose weight trains "
+            "(requires_grad) and is not skipped"
+        )
+    return names
 
 
 def _prior(nonzero: dict[str, Any], model: torch.nn.Module) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_gradual_meets_its_target_exactly(dense, importance):
     schedule = Schedule(start=0.2, refresh_steps=5, rows=64, importance=importance)
     found, masks = gradual(dense, 0.9, blobs(), SHORT, schedule)
     total = sum(mask.size for mask in masks.values())
-    assert sum(int(mask.sum()) for mask in masks.values()) == total - int(0.9 * total)
+    assert sum(int(mask.sum()) for mask in masks.values()) == int(0.1 * total + 1e-9)
     for name, mask in masks.items():
         weight = dict(found.named_parameters())[name].detach().numpy()
         assert mask.dtype == np.bool_
@@ -110,9 +110,26 @@ def test_gradual_meets_its_target_exactly(dense, importance):
 @pytest.mark.parametrize(("epochs", "ramp"), [(0, 0.5), (1, 1.0), (1, 0.0), (1, 0.5)])
 def test_the_target_is_met_however_short_the_training(dense, epochs, ramp):
     settings = FineTuning(epochs=epochs, batch_size=256)
-    for target, kept in ((0.9, 52), (Plan(("0.weight", "4.weight"), (9, 5)), 14)):
+    for target, kept in ((0.9, 51), (Plan(("0.weight", "4.weight"), (9, 5)), 14)):
         _, masks = gradual(dense, target, blobs(), settings, Schedule(ramp=ramp))
         assert sum(int(mask.sum()) for mask in masks.values()) == kept
+
+
+@pytest.mark.parametrize("importance", ["loss", "magnitude"])
+@pytest.mark.parametrize("rows", [1, 512])
+@pytest.mark.parametrize(("target", "kept"), [(0.0, 516), (0.5, 258), (np.float32(0.875), 64)])
+def test_as_many_stay_as_asked_whatever_the_rows_tell(dense, importance, rows, target, kept):
+    x, y = blobs()
+    schedule = Schedule(rows=64, importance=importance)
+    _, masks = gradual(dense, target, (x[:rows], y[:rows]), FineTuning(epochs=1), schedule)
+    assert sum(int(mask.sum()) for mask in masks.values()) == kept
+    assert all(mask.any() for mask in masks.values())
+
+
+def test_at_least_the_share_asked_goes():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 13), torch.nn.ReLU(), torch.nn.Linear(13, 3))
+    _, masks = gradual(model, 0.9, blobs(64), FineTuning(epochs=0))
+    assert sum(int(mask.sum()) for mask in masks.values()) == 14  # of 143
 
 
 def test_gradual_keeps_the_split_of_a_plan(dense):
@@ -202,7 +219,7 @@ def test_loaders_and_augmentation(dense):
         dense, 0.7, loader, SHORT, QUICK, augment=lambda x, g: x + 0.01 * torch.randn(x.shape, generator=g)
     )
     assert same(state(found), state(again))
-    assert sum(int(mask.sum()) for mask in masks.values()) == 516 - int(0.7 * 516)
+    assert sum(int(mask.sum()) for mask in masks.values()) == int(0.3 * 516)
 
 
 def test_values_as_targets():
@@ -251,10 +268,18 @@ def test_bad_masks_are_refused(dense, masks, message):
         fine_tune(dense, masks, blobs(), SHORT)
 
 
-@pytest.mark.parametrize("target", [1.0, -0.1, True, "half", 0.999])
-def test_bad_targets_are_refused(dense, target):
-    with pytest.raises(InvalidValueError, match="target"):
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [(1.0, "below 1"), (-0.1, "below 1"), (True, "below 1"), ("half", "below 1"), (0.999, "at least 3 in 3 layers")],
+)
+def test_bad_targets_are_refused(dense, target, message):
+    with pytest.raises(InvalidValueError, match=f"target: .*{message}"):
         gradual(dense, target, blobs(), SHORT, QUICK)
+
+
+def test_nothing_to_prune_is_said():
+    with pytest.raises(InvalidValueError, match="nothing to prune"):
+        gradual(torch.nn.Sequential(torch.nn.PReLU()), 0.5, blobs(), SHORT, QUICK)
 
 
 @pytest.mark.parametrize(
