@@ -33,6 +33,7 @@ class MaskedTraining:
         settings: how.
         teacher: whose outputs are learnt besides the labels.
         search: changes the masks on the way; None holds them.
+        held: bool tensors by `id` of a parameter of `model`: False stays zero whatever the masks say.
     """
 
     def __init__(
@@ -44,13 +45,15 @@ class MaskedTraining:
         teacher: torch.nn.Module,
         augment: Augment | None,
         search: MaskSearch | None,
+        held: Mapping[int, torch.Tensor],
     ) -> None:
         torch = require("torch")
         self.model, self.settings, self.search = model, settings, search
         self.names = tuple(masks)
-        self.masks = [masks[name] for name in self.names]
-        self.given = _digest(self.masks)
         self.weights: list[Any] = parameters_of(model, self.names)
+        self.masks = [masks[name] & held.get(id(weight), True) for name, weight in zip(self.names, self.weights)]
+        self.given = _digest(self.masks)
+        self.held = [(weight, held[id(weight)]) for weight in model.parameters() if id(weight) in held]
         self.biases: list[Any] = biases_of(model, self.names)
         with preserved_generators():
             told = _outputs(teacher) if settings.distil > 0 else None
@@ -105,7 +108,7 @@ class MaskedTraining:
             loss = self.objective.loss(outputs, y, taught)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            for weight, mask in zip(self.weights, self.masks):
+            for weight, mask in (*zip(self.weights, self.masks), *self.held):
                 if weight.grad is not None:
                     weight.grad.mul_(mask)
             self.optimiser.step()
@@ -146,7 +149,7 @@ class MaskedTraining:
     def _apply(self, masks: list[Any]) -> None:
         """Zeroes what the masks leave out, with its momentum."""
         self.masks = masks
-        for weight, mask in zip(self.weights, masks):
+        for weight, mask in (*zip(self.weights, masks), *self.held):
             weight.data *= mask
             state = self.optimiser.state.get(weight, {})
             for name in ("exp_avg", "exp_avg_sq"):

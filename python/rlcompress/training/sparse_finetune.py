@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 from rlcompress.arrays import BoolArray
 from rlcompress.errors import InvalidValueError
@@ -34,7 +34,7 @@ def fine_tune(
     on_epoch: Report | None = None,
     checkpoint: Union[str, PathLike[str], None] = None,
 ) -> torch.nn.Module:
-    """Train what the masks keep; the rest stays exactly zero, its momentum too.
+    """Train what the masks keep; the rest stays exactly zero, its momentum too, as does what the model came masked.
 
     Args:
         model: any module with one output per row; it stays as it is, as do all random generators.
@@ -52,9 +52,11 @@ def fine_tune(
     Raises:
         InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
     """
-    twin = private_copy(model).model
-    held = bool_masks(twin, masks)
-    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, None)
+    copied = private_copy(model)
+    twin = copied.model
+    training = MaskedTraining(
+        twin, bool_masks(twin, masks), data, settings, teacher or model, augment, None, copied.held
+    )
     return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[0]
 
 
@@ -75,7 +77,7 @@ def gradual(
 
     At each change the weights whose removal raises the loss least go (to second order, with the biases free to follow),
     biases make up for them, and those that would lower it most are taken back; weights on dead units are worth nothing,
-    so their places go to live ones.
+    so their places go to live ones. What masks of the model itself hold at zero stays so.
 
     Args:
         model: a trained module; it stays as it is, as do all random generators.
@@ -91,13 +93,13 @@ def gradual(
     Raises:
         InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
     """
-    twin = private_copy(model).model
+    copied = private_copy(model)
+    twin = copied.model
     names, goal = _goal(twin, target, skip, schedule.floor)
     weights = parameters_of(twin, names)
-    known = bool_masks(twin, {name: (w.detach() != 0).cpu().numpy() for name, w in zip(names, weights)})
-    held = _prior(known, model)
+    held = {name: _free(weight, copied.held) for name, weight in zip(names, weights)}
     search = MaskSearch(names, [w.numel() for w in weights], goal, schedule, [held[name] for name in names])
-    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search)
+    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search, copied.held)
     return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
 
 
@@ -145,12 +147,7 @@ def _chosen(model: torch.nn.Module, skip: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _prior(nonzero: dict[str, Any], model: torch.nn.Module) -> dict[str, Any]:
+def _free(weight: torch.Tensor, held: Mapping[int, torch.Tensor]) -> torch.Tensor:
     """Weights that the user's own masks hold at zero stay so; other zeros are free."""
-    torch = require("torch")
-    buffers = dict(model.named_buffers())
-    found = {}
-    for name, mask in nonzero.items():
-        given = buffers.get(f"{name}_mask")
-        found[name] = torch.ones_like(mask) if given is None else (given != 0).to(mask.device)
-    return found
+    mask = held.get(id(weight))
+    return require("torch").ones_like(weight, dtype=require("torch").bool) if mask is None else mask.clone()

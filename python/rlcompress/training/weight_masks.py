@@ -45,16 +45,21 @@ def parameters_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.
     Raises:
         InvalidValueError: no such name.
     """
-    known = dict(model.named_parameters())
+    known = _named(model)
     for name in names:
         if name not in known:
             raise InvalidValueError(f"masks: {name!r} is no parameter of the model; known: {', '.join(known)}")
     return [known[name] for name in names]
 
 
+def _named(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Parameters by each of their names: a shared one has several."""
+    return dict(model.named_parameters(remove_duplicate=False))
+
+
 def biases_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.nn.Parameter | None]:
     """The bias beside each weight, None where there is none or it has another size."""
-    known = dict(model.named_parameters())
+    known = _named(model)
     found: list[Any] = []
     for name in names:
         bias = known.get(name.removesuffix("weight") + "bias") if name.endswith("weight") else None

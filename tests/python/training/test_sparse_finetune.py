@@ -253,6 +253,47 @@ def test_convolutions_with_batch_norm_and_masks_that_came_along():
     assert hasattr(model[4], "weight_mask")
 
 
+class Masked(torch.nn.Module):
+    def __init__(self, mask) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight):
+        return weight * self.mask
+
+
+def masked_by_the_user(kind: str):
+    """A model whose first weight and bias come with masks, and those masks."""
+    model, generator = mlp(), torch.Generator().manual_seed(0)
+    masks = {name: torch.rand(getattr(model[0], name).shape, generator=generator) < 0.5 for name in ("weight", "bias")}
+    for name, mask in masks.items():
+        if kind == "pruned":
+            torch.nn.utils.prune.custom_from_mask(model[0], name, mask)
+        else:
+            torch.nn.utils.parametrize.register_parametrization(model[0], name, Masked(mask))
+    return model, masks
+
+
+@pytest.mark.parametrize("kind", ["pruned", "parametrised"])
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda model: fine_tune(model, {"0.weight": np.ones((24, 8), bool)}, blobs(), SHORT),
+        lambda model: fine_tune(model, {"2.weight": np.ones((12, 24), bool)}, blobs(), SHORT),
+        lambda model: fine_tune(model, Plan(("0.weight",), (190,)), blobs(), SHORT),
+        lambda model: gradual(model, 0.3, blobs(), SHORT, QUICK)[0],
+        lambda model: gradual(model, 0.3, blobs(), SHORT, QUICK, skip=("0.weight",))[0],
+    ],
+)
+def test_what_the_user_masked_stays_zero(kind, train):
+    model, masks = masked_by_the_user(kind)
+    found = train(model)
+    for name, mask in masks.items():
+        value = getattr(found[0], name).detach()
+        assert (value[~mask] == 0).all()
+        assert (value[mask] != 0).any()
+
+
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
