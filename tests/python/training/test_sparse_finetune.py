@@ -253,6 +253,17 @@ def test_convolutions_with_batch_norm_and_masks_that_came_along():
     assert hasattr(model[4], "weight_mask")
 
 
+def test_a_shared_weight_has_all_its_names():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.Linear(8, 3))
+    model[2].weight = model[0].weight
+    mask = np.eye(8, dtype=bool)
+    found = fine_tune(model, {"2.weight": mask}, blobs(64), FineTuning(epochs=1))
+    assert found[2].weight is found[0].weight
+    assert (found[0].weight.detach().numpy()[~mask] == 0).all()
+    _, masks = gradual(model, {"2.weight": 8}, blobs(64), FineTuning(epochs=1))
+    assert int(masks["2.weight"].sum()) == 8
+
+
 class Masked(torch.nn.Module):
     def __init__(self, mask) -> None:
         super().__init__()
