@@ -19,13 +19,15 @@ Augment = Callable[[Any, Any], Any]
 """(x batch, torch.Generator) to x batch."""
 Outputs = Callable[[Any], Any]
 
+_FEWEST_ROWS, _FEWEST_BATCHES = 16, 8
+
 
 class LabelledRows:
     """Batches of (x, y, teacher's outputs or None).
 
     Args:
         data: see `Data`. Values (float targets) get the shape (rows, outputs).
-        batch_size: rows per batch of arrays; a loader brings its own.
+        batch_size: rows per batch of arrays, at most an eighth of them (or 16); a loader brings its own.
         teacher: gives outputs of a batch, or None. With arrays and no `augment` it is asked once per row.
         augment: changes x of training batches.
         device: where batches go.
@@ -43,7 +45,7 @@ class LabelledRows:
         device: Any = "cpu",
     ) -> None:
         self._device = device
-        self._teacher, self._augment, self._batch = teacher, augment, batch_size
+        self._teacher, self._augment = teacher, augment
         self._arrays = _arrays(data) if isinstance(data, (tuple, list)) and len(data) == 2 else None
         self._loader: Any = None if self._arrays else data
         self._taught: Any = None
@@ -54,7 +56,8 @@ class LabelledRows:
             return
         x, y = self._arrays
         self.discrete = not y.is_floating_point()
-        self.batches = max(1, len(x) // batch_size)
+        self._batch = min(batch_size, max(_FEWEST_ROWS, len(x) // _FEWEST_BATCHES))
+        self.batches = max(1, len(x) // self._batch)
         if teacher is not None and augment is None:
             torch = require("torch")
             self._taught = torch.cat([teacher(part.to(device)) for part in x.split(1024)])

@@ -358,6 +358,19 @@ def test_a_loss_that_explodes_is_said(dense):
         fine_tune(dense, {}, (x, y), FineTuning(epochs=3, batch_size=32, learning_rate=1e30))
 
 
+def test_few_rows_are_learnt_with_the_defaults():
+    data = blobs(100)
+    found = fine_tune(mlp(), {}, data, FineTuning(epochs=16, distil=0))
+    assert accuracy(found, data) > accuracy(mlp(), data) + 0.2
+
+
+def test_warm_up_takes_a_tenth_of_few_steps_and_all_of_itself_of_many():
+    settings = FineTuning(learning_rate=1.0, final_share=1.0)
+    assert [settings.rate(step, 50) for step in (0, 3, 4, 5)] == pytest.approx([0.2, 0.8, 1, 1])
+    assert [settings.rate(step, 1000) for step in (0, 49, 99)] == pytest.approx([0.01, 0.5, 1])
+    assert settings.rate(0, 3) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("epochs", -1), ("learning_rate", 0.0), ("distil", 1.5), ("temperature", float("nan"))]
 )
