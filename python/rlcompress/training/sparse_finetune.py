@@ -16,6 +16,7 @@ from rlcompress.training.finetuning import FineTuning, Report
 from rlcompress.training.labelled_rows import Augment, Data
 from rlcompress.training.mask_search import MaskSearch, Schedule
 from rlcompress.training.masked_training import MaskedTraining
+from rlcompress.training.precision import restore, stored_types, widen
 from rlcompress.training.private_copy import private_copy
 from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names
 
@@ -37,9 +38,11 @@ def fine_tune(
     """Train what the masks keep; the rest stays exactly zero, its momentum too, as does what the model came masked.
 
     Args:
-        model: any module with one output per row; it stays as it is, as do all random generators.
+        model: any module whose output has one row per row of x (of several outputs the `logits`, or else the first
+            tensor, are trained); it stays as it is, as do all random generators. Half precision trains in float32.
         masks: a plan, or masks by parameter name.
-        data: (x, y), or an iterable of (x, y) batches; integer y are classes, others values.
+        data: (x, y), or an iterable of (x, y) batches, where x may be a tuple of arguments or a dict of named ones;
+            integer y are classes, others values. Whole numbers in x stay so for models with an embedding.
         settings: how.
         teacher: whose outputs are learnt besides the labels; default: `model` itself, as it came.
         augment: (x batch, torch.Generator) to x batch, for training batches.
@@ -53,11 +56,14 @@ def fine_tune(
         InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
     """
     copied = private_copy(model)
-    twin = copied.model
+    twin, types = copied.model, stored_types(copied.model)
+    widen(twin)
     training = MaskedTraining(
         twin, bool_masks(twin, masks), data, settings, teacher or model, augment, None, copied.held
     )
-    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[0]
+    training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
+    restore(twin, types)
+    return twin
 
 
 def gradual(
@@ -94,13 +100,16 @@ def gradual(
         InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
     """
     copied = private_copy(model)
-    twin = copied.model
+    twin, types = copied.model, stored_types(copied.model)
+    widen(twin)
     names, goal = _goal(twin, target, skip, schedule.floor)
     weights = parameters_of(twin, names)
     held = {name: _free(weight, copied.held) for name, weight in zip(names, weights)}
     search = MaskSearch(names, [w.numel() for w in weights], goal, schedule, [held[name] for name in names])
     training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search, copied.held)
-    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
+    masks = training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[1]
+    restore(twin, types)
+    return twin, masks
 
 
 def _goal(
