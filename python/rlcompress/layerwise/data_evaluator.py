@@ -13,14 +13,14 @@ from rlcompress.errors import EvaluationError, InvalidValueError, UnsupportedErr
 from rlcompress.layerwise.black_box import finite_score
 from rlcompress.layerwise.cached_forward import CachedForward
 from rlcompress.layerwise.calibration import LayerCalibration, calibration_batch
-from rlcompress.layerwise.metrics import METRICS, Metric, Rows
+from rlcompress.layerwise.metrics import METRICS, Metric, Rows, joined
 from rlcompress.layerwise.program import Program
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rows import Batch, read_batches
 from rlcompress.layerwise.working_weights import WorkingWeights
 from rlcompress.optional import require
-from rlcompress.training.private_copy import preserved_generators
+from rlcompress.training.private_copy import preserved_generators, seeded_generators
 
 Outputs = Iterator[tuple[Batch, Any]]
 
@@ -73,7 +73,8 @@ class DataEvaluator:
         self._forward: CachedForward | None = None
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
-            self._forward = self._cached(dense, cache_bytes or 0, recovery)
+            with preserved_generators():
+                self._forward = self._cached(dense, cache_bytes or 0, recovery)
 
     @property
     def cached(self) -> bool:
@@ -91,10 +92,10 @@ class DataEvaluator:
         return score
 
     def predictions(self, kept: Sequence[int]) -> Any:
-        """The model's outputs over all rows, in the evaluator's order, as a tensor."""
+        """The model's outputs over all rows, in the evaluator's order; see `joined`."""
         plan = self._prunable.plan(kept).kept
-        with preserved_generators():
-            return require("torch").cat([output for _, output in self._outputs(plan)])
+        with seeded_generators(0):
+            return joined([output for _, output in self._outputs(plan)])
 
     def score_layer(self, kept: Sequence[int], layer: int, counts: Sequence[int]) -> list[float]:
         """Scores with each of `counts` in one layer's place, all from the values cached at its entry."""
@@ -125,14 +126,15 @@ class DataEvaluator:
         plan = self._prunable.plan(kept).kept
         seen: list[Rows] = []
         checked = 1
-        for batch, output in self._outputs(plan):
-            seen.append(METRICS[self._metric](output, batch.targets))
-            if len(seen) < checked or len(seen) == len(self._batches):
-                continue
-            checked *= 2
-            verdict = _verdict(np.concatenate(seen), bar, z, self._metric == "accuracy")
-            if not verdict.lower < bar <= verdict.upper:
-                return verdict
+        with seeded_generators(0):
+            for batch, output in self._outputs(plan):
+                seen.append(METRICS[self._metric](output, batch.targets))
+                if len(seen) < checked or len(seen) == len(self._batches):
+                    continue
+                checked *= 2
+                verdict = _verdict(np.concatenate(seen), bar, z, self._metric == "accuracy")
+                if not verdict.lower < bar <= verdict.upper:
+                    return verdict
         score = finite_score(np.concatenate(seen).mean(), plan)
         if self._scores is not None:
             self._scores[plan] = score
@@ -140,7 +142,7 @@ class DataEvaluator:
 
     def _judge(self, plan: tuple[int, ...]) -> float:
         try:
-            with preserved_generators():
+            with seeded_generators(0):
                 return self._measure(self._outputs(plan))
         except InvalidValueError:
             raise
@@ -151,9 +153,8 @@ class DataEvaluator:
         if not callable(self._metric):
             rows = METRICS[self._metric]
             return float(np.concatenate([rows(output, batch.targets) for batch, output in outputs]).mean())
-        torch = require("torch")
         pairs = [(output, batch.targets) for batch, output in outputs]
-        return float(self._metric(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])))
+        return float(self._metric(joined([pair[0] for pair in pairs]), joined([pair[1] for pair in pairs])))
 
     def _outputs(self, plan: tuple[int, ...]) -> Outputs:
         if self._forward is None:
@@ -183,7 +184,7 @@ class DataEvaluator:
         for batch in {id(batch): batch for batch in (self._batches[0], self._batches[-1])}.values():
             shapes = [tuple(value.shape) for value in (*batch.args, *batch.kwargs.values()) if hasattr(value, "shape")]
             try:
-                with preserved_generators(), require("torch").no_grad():
+                with seeded_generators(0), require("torch").no_grad():
                     output = _call(self._model, batch)
             except Exception as error:
                 raise InvalidValueError(
@@ -197,8 +198,9 @@ class DataEvaluator:
     def _cached(self, dense: list[Any], cache_bytes: int, recovery: frozenset[Recovery]) -> CachedForward | None:
         """The forward that starts in the middle, or None with a note where the module does not allow it."""
         try:
-            program = Program(self._model, self._weights.modules, self._weights.parameters)
-            with preserved_generators(), require("torch").no_grad():
+            # Another seed than the plain run: a model that draws gives other outputs, so nothing of it is cached.
+            with seeded_generators(1), require("torch").no_grad():
+                program = Program(self._model, self._weights.modules, self._weights.parameters)
                 for batch, output in dense:
                     found = program.run(program.inputs(batch.args, batch.kwargs), 0, {})
                     if not _same(found, output):

@@ -126,6 +126,15 @@ def test_parametrised_weights_become_plain_and_their_zeros_are_held() -> None:
     assert not parametrize.is_parametrized(plain[0])
 
 
+def test_a_spectral_norm_is_folded_as_evaluation_sees_it() -> None:
+    model = seeded(mlp)
+    parametrizations.spectral_norm(model[2])
+    x = torch.linspace(-1, 1, 24).reshape(2, 12)
+    wanted = model.eval()(x)
+    found = prunable(model.train(), x)
+    assert torch.equal(found.apply(found.plan(found.ceilings)).eval()(x), wanted)
+
+
 class _Bare(nn.Module):
     """An attention, a matrix of no layer, and a head that shares the embedding's weight."""
 
