@@ -66,6 +66,8 @@ class DataEvaluator:
         self._model = prunable.working_copy()
         self._weights = WorkingWeights(prunable, self._model)
         self._batches = read_batches(_prepared(prunable, data), self._model, batch_size)
+        if not callable(metric):
+            _check_targets(self._batches)
         self.rows = sum(batch.rows for batch in self._batches)
         self.notes: tuple[str, ...] = ()
         self.spent = 0.0
@@ -217,6 +219,13 @@ class DataEvaluator:
         self.notes = calibration.notes
         batches = [calibration_batch(self._batches), *self._batches]
         return CachedForward(program, self._weights, batches, cache_bytes, calibration)
+
+
+def _check_targets(batches: Sequence[Batch]) -> None:
+    """A function as metric may know what to do with NaN; a named one gives NaN as score."""
+    found = sum(int((~batch.targets.isfinite()).sum()) for batch in batches)
+    if found:
+        raise InvalidValueError(f"data: finite targets expected, found {found} NaN or infinite values; drop such rows")
 
 
 def _call(model: Any, batch: Batch) -> Any:

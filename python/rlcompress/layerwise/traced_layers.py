@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
+from rlcompress.training.weight_masks import matches
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ def prunable_sites(model: torch.nn.Module, skip: Sequence[str]) -> tuple[list[Si
     unused = set(skip)
     whole = {id(part) for module in model.modules() if _is_whole(module) for part in module.modules()}
     for path, module in model.named_modules():
-        matching = {pattern for pattern in skip if _matches(path, pattern) or _matches(f"{path}.weight", pattern)}
+        matching = {pattern for pattern in skip if matches(path, pattern) or matches(f"{path}.weight", pattern)}
         unused -= matching
         kind = next((kind for name, kind in _KINDS.items() if isinstance(module, getattr(torch.nn, name))), None)
         kind = None if id(module) in whole else kind
@@ -181,10 +181,6 @@ def _dense_matrices(path: str, module: Any, kind: str | None, whole: bool) -> li
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
 def _unfit(weight: Any) -> str | None:

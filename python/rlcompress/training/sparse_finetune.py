@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -18,7 +18,7 @@ from rlcompress.training.mask_search import MaskSearch, Schedule
 from rlcompress.training.masked_training import MaskedTraining
 from rlcompress.training.precision import restore, stored_types, widen
 from rlcompress.training.private_copy import private_copy
-from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names
+from rlcompress.training.weight_masks import Counts, Masks, bool_masks, matches, parameters_of, weight_names
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def gradual(
     *,
     teacher: torch.nn.Module | None = None,
     augment: Augment | None = None,
-    skip: tuple[str, ...] = (),
+    skip: Union[str, Sequence[str]] = (),
     on_epoch: Report | None = None,
     checkpoint: Union[str, PathLike[str], None] = None,
 ) -> tuple[torch.nn.Module, dict[str, BoolArray]]:
@@ -91,7 +91,8 @@ def gradual(
             goes; or a plan, or counts by name, which fix the split over layers.
         data, settings, teacher, augment, on_epoch, checkpoint: as for `fine_tune`.
         schedule: when and how masks change.
-        skip: weights left dense, with a sparsity as target.
+        skip: names or patterns (`head`, `blocks.*.conv1`) of layers left dense, with a sparsity as target; one or
+            several.
 
     Returns:
         A new module, in the mode of `model`, and its masks by parameter name.
@@ -113,7 +114,10 @@ def gradual(
 
 
 def _goal(
-    model: torch.nn.Module, target: Union[float, Mapping[str, int], Counts], skip: tuple[str, ...], floor: int
+    model: torch.nn.Module,
+    target: Union[float, Mapping[str, int], Counts],
+    skip: Union[str, Sequence[str]],
+    floor: int,
 ) -> tuple[tuple[str, ...], Union[int, dict[str, int]]]:
     """Names of the weights and how many stay, over all or by name."""
     if isinstance(target, (Counts, Mapping)):
@@ -141,13 +145,14 @@ def _goal(
     return names, keep
 
 
-def _chosen(model: torch.nn.Module, skip: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(model: torch.nn.Module, skip: Union[str, Sequence[str]]) -> tuple[str, ...]:
     """The weights to prune."""
     known = weight_names(model)
-    unknown = sorted(set(skip) - set(known))
-    if unknown:
-        raise InvalidValueError(f"skip: {unknown[0]!r} is no weight to prune; known: {', '.join(known)}")
-    names = tuple(name for name in known if name not in skip)
+    patterns = (skip,) if isinstance(skip, str) else tuple(skip)
+    for pattern in patterns:
+        if not any(matches(name, pattern) for name in known):
+            raise InvalidValueError(f"skip: {pattern!r} matches no weight to prune; known: {', '.join(known)}")
+    names = tuple(name for name in known if not any(matches(name, pattern) for pattern in patterns))
     if not names:
         raise InvalidValueError(
             f"model: {type(model).__name__} has nothing to prune: a Linear or convolution expected whose weight trains "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
 import numpy as np
@@ -37,6 +38,11 @@ def weight_names(model: torch.nn.Module) -> tuple[str, ...]:
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     owners = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}
     return tuple(name for name, p in model.named_parameters() if id(p) in owners and p.requires_grad and p.numel())
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a pattern such as `head` or `blocks.*.conv1` names this module or parameter, or what it is part of."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
 def parameters_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.nn.Parameter]:

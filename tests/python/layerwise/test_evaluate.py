@@ -214,6 +214,15 @@ def test_a_task_judges_networks() -> None:
     assert judge.score([1] * len(found.sizes)) < 500
 
 
+def test_targets_that_are_not_finite_are_named() -> None:
+    x, y = np.zeros((9, 12), np.float32), np.zeros((9, 4), np.float32)
+    y[3, 1] = np.nan
+    target = prunable(seeded(mlp), x[:1])
+    with pytest.raises(InvalidValueError, match="finite targets expected, found 1 NaN"):
+        evaluator(target, data=(x, y), metric="squared_error")
+    assert evaluator(target, data=(x, y), metric=lambda outputs, targets: 1.0).score(target.ceilings) == 1
+
+
 class _Several(nn.Module):
     def __init__(self, form: str) -> None:
         super().__init__()

@@ -329,6 +329,17 @@ def test_bad_targets_are_refused(dense, target, message):
         gradual(dense, target, blobs(), SHORT, QUICK)
 
 
+@pytest.mark.parametrize("skip", ["4", "4.weight", ("4.*",), ["[4]"]])
+def test_skipped_layers_stay_dense(dense, skip):
+    _, masks = gradual(dense, 0.5, blobs(64), FineTuning(epochs=0), skip=skip)
+    assert set(masks) == {"0.weight", "2.weight"}
+
+
+def test_a_skip_that_matches_nothing_is_refused(dense):
+    with pytest.raises(InvalidValueError, match="skip: 'head' matches no weight"):
+        gradual(dense, 0.5, blobs(64), SHORT, skip=("4", "head"))
+
+
 def test_nothing_to_prune_is_said():
     with pytest.raises(InvalidValueError, match="nothing to prune"):
         gradual(torch.nn.Sequential(torch.nn.PReLU()), 0.5, blobs(), SHORT, QUICK)
