@@ -33,11 +33,15 @@ Masks = Union[Mapping[str, BoolArray], Counts]
 
 
 def weight_names(model: torch.nn.Module) -> tuple[str, ...]:
-    """Weights of linear layers and convolutions that train, each once, in order of registration."""
+    """Weights of linear layers and convolutions that train, each once (by its first owner of these), as registered."""
     nn = require("torch.nn")
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    owners = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}
-    return tuple(name for name, p in model.named_parameters() if id(p) in owners and p.requires_grad and p.numel())
+    owners: dict[int, str] = {}
+    for path, module in model.named_modules():
+        if isinstance(module, kinds):
+            owners.setdefault(id(module.weight), f"{path}.weight" if path else "weight")
+    values = (p for p in model.parameters() if id(p) in owners and p.requires_grad and p.numel())
+    return tuple(owners[id(p)] for p in values)
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -59,6 +59,15 @@ def test_token_ids_stay_whole():
     assert int(masks["2.weight"].sum()) == 30
 
 
+def test_a_weight_shared_with_an_embedding_has_the_name_of_its_layer():
+    model = torch.nn.Sequential(torch.nn.Embedding(9, 4), torch.nn.Flatten(), torch.nn.Linear(4, 9, bias=False))
+    model[2].weight = model[0].weight
+    tokens, y = np.arange(18)[:, None] % 9, np.arange(18) % 9
+    found, masks = gradual(model, 0.5, (tokens, y), SHORT, QUICK)
+    assert {name: int(mask.sum()) for name, mask in masks.items()} == {"2.weight": 18}
+    assert found[2].weight is found[0].weight
+
+
 def test_whole_numbers_become_floats_without_an_embedding():
     x, y = rows()
     fine_tune(mlp(), {}, ((x * 9).astype(np.uint8), y), SHORT)
