@@ -13,7 +13,7 @@ from rlcompress.errors import EvaluationError, InvalidValueError, UnsupportedErr
 from rlcompress.layerwise.black_box import finite_score
 from rlcompress.layerwise.cached_forward import CachedForward
 from rlcompress.layerwise.calibration import LayerCalibration, calibration_batch
-from rlcompress.layerwise.metrics import METRICS, Metric, Rows
+from rlcompress.layerwise.metrics import METRICS, Metric, Rows, joined
 from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.program import Program
 from rlcompress.layerwise.prunable import Prunable
@@ -21,7 +21,7 @@ from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rows import Batch, read_batches
 from rlcompress.layerwise.working_weights import WorkingWeights
 from rlcompress.optional import require
-from rlcompress.training.private_copy import preserved_generators
+from rlcompress.training.private_copy import preserved_generators, seeded_generators
 
 Outputs = Iterator[tuple[Batch, Any]]
 
@@ -68,6 +68,8 @@ class DataEvaluator:
         self._model = prunable.working_copy()
         self._weights = WorkingWeights(prunable, self._model)
         self._batches = read_batches(prepared(prunable.network, data), self._model, batch_size)
+        if not callable(metric):
+            _check_targets(self._batches)
         self.rows = sum(batch.rows for batch in self._batches)
         self.notes: tuple[str, ...] = ()
         self.spent = 0.0
@@ -76,7 +78,8 @@ class DataEvaluator:
         self.recovering = bool(recovery)
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
-            self._forward = self._cached(dense, cache_bytes or 0, recovery)
+            with preserved_generators():
+                self._forward = self._cached(dense, cache_bytes or 0, recovery)
 
     @property
     def cached(self) -> bool:
@@ -94,10 +97,10 @@ class DataEvaluator:
         return score
 
     def predictions(self, kept: Sequence[int]) -> Any:
-        """The model's outputs over all rows, in the evaluator's order, as a tensor."""
+        """The model's outputs over all rows, in the evaluator's order; see `joined`."""
         plan = self._prunable.plan(kept).kept
-        with preserved_generators():
-            return require("torch").cat([output for _, output in self._outputs(plan)])
+        with seeded_generators(0):
+            return joined([output for _, output in self._outputs(plan)])
 
     def model(self, kept: Sequence[int]) -> Any:
         """The module that `score` judges under these counts, recovered as asked: a copy in the user's model's mode."""
@@ -142,14 +145,15 @@ class DataEvaluator:
         plan = self._prunable.plan(kept).kept
         seen: list[Rows] = []
         checked = 1
-        for batch, output in self._outputs(plan):
-            seen.append(METRICS[self._metric](output, batch.targets))
-            if len(seen) < checked or len(seen) == len(self._batches):
-                continue
-            checked *= 2
-            verdict = _verdict(np.concatenate(seen), bar, z, self._metric == "accuracy")
-            if not verdict.lower < bar <= verdict.upper:
-                return verdict
+        with seeded_generators(0):
+            for batch, output in self._outputs(plan):
+                seen.append(METRICS[self._metric](output, batch.targets))
+                if len(seen) < checked or len(seen) == len(self._batches):
+                    continue
+                checked *= 2
+                verdict = _verdict(np.concatenate(seen), bar, z, self._metric == "accuracy")
+                if not verdict.lower < bar <= verdict.upper:
+                    return verdict
         score = finite_score(np.concatenate(seen).mean(), plan)
         if self._scores is not None:
             self._scores[plan] = score
@@ -157,7 +161,7 @@ class DataEvaluator:
 
     def _judge(self, plan: tuple[int, ...]) -> float:
         try:
-            with preserved_generators():
+            with seeded_generators(0):
                 return self._measure(self._outputs(plan))
         except InvalidValueError:
             raise
@@ -168,9 +172,8 @@ class DataEvaluator:
         if not callable(self._metric):
             rows = METRICS[self._metric]
             return float(np.concatenate([rows(output, batch.targets) for batch, output in outputs]).mean())
-        torch = require("torch")
         pairs = [(output, batch.targets) for batch, output in outputs]
-        return float(self._metric(torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])))
+        return float(self._metric(joined([pair[0] for pair in pairs]), joined([pair[1] for pair in pairs])))
 
     def _outputs(self, plan: tuple[int, ...]) -> Outputs:
         if self._forward is None:
@@ -200,7 +203,7 @@ class DataEvaluator:
         for batch in {id(batch): batch for batch in (self._batches[0], self._batches[-1])}.values():
             shapes = [tuple(value.shape) for value in (*batch.args, *batch.kwargs.values()) if hasattr(value, "shape")]
             try:
-                with preserved_generators(), require("torch").no_grad():
+                with seeded_generators(0), require("torch").no_grad():
                     output = _call(self._model, batch)
             except Exception as error:
                 raise InvalidValueError(
@@ -214,8 +217,9 @@ class DataEvaluator:
     def _cached(self, dense: list[Any], cache_bytes: int, recovery: frozenset[Recovery]) -> CachedForward | None:
         """The forward that starts in the middle, or None with a note where the module does not allow it."""
         try:
-            program = Program(self._model, self._weights.modules, self._weights.parameters)
-            with preserved_generators(), require("torch").no_grad():
+            # Another seed than the plain run: a model that draws gives other outputs, so nothing of it is cached.
+            with seeded_generators(1), require("torch").no_grad():
+                program = Program(self._model, self._weights.modules, self._weights.parameters)
                 for batch, output in dense:
                     found = program.run(program.inputs(batch.args, batch.kwargs), 0, {})
                     if not _same(found, output):
@@ -232,6 +236,13 @@ class DataEvaluator:
         self.notes = calibration.notes
         batches = [calibration_batch(self._batches), *self._batches]
         return CachedForward(program, self._weights, batches, cache_bytes, calibration)
+
+
+def _check_targets(batches: Sequence[Batch]) -> None:
+    """A function as metric may know what to do with NaN; a named one gives NaN as score."""
+    found = sum(int((~batch.targets.isfinite()).sum()) for batch in batches)
+    if found:
+        raise InvalidValueError(f"data: finite targets expected, found {found} NaN or infinite values; drop such rows")
 
 
 def _call(model: Any, batch: Batch) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -13,7 +13,8 @@ from rlcompress.optional import require
 
 Rows = npt.NDArray[np.float64]
 Metric = Union[str, Callable[[Any, Any], float]]
-"""A name of `METRICS`, or a function of (outputs, targets) over all rows that gives one number, larger is better."""
+"""A name of `METRICS`, or a function of (outputs, targets) over all rows that gives one number, larger is better;
+outputs come in the form that the model gives them, each tensor over all rows."""
 
 
 def accuracy(outputs: Any, targets: Any) -> Rows:
@@ -37,6 +38,7 @@ def cross_entropy(outputs: Any, targets: Any) -> Rows:
 
 def squared_error(outputs: Any, targets: Any) -> Rows:
     """Negative squared error, the mean over a row's values; both of the same shape."""
+    _check_tensor(outputs)
     if outputs.shape != targets.shape:
         raise InvalidValueError(
             f"data: targets of the outputs' shape {tuple(outputs.shape)} expected, found {tuple(targets.shape)}"
@@ -56,7 +58,32 @@ def _per_row(values: Any) -> Rows:
     return rows
 
 
+def joined(outputs: Sequence[Any]) -> Any:
+    """A model's outputs over all rows out of those of its batches, in the form it gives them: tensors are concatenated
+    (stacked where they have no rows), also in tuples and dicts; of anything else the list.
+    """
+    torch = require("torch")
+    first = outputs[0]
+    if isinstance(first, torch.Tensor):
+        return torch.cat(list(outputs)) if first.ndim else torch.stack(list(outputs))
+    if isinstance(first, Mapping):
+        return {name: joined([output[name] for output in outputs]) for name in first}
+    if isinstance(first, (tuple, list)):
+        parts = [joined(values) for values in zip(*outputs)]
+        return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+    return list(outputs)
+
+
+def _check_tensor(outputs: Any) -> None:
+    if not isinstance(outputs, require("torch").Tensor):
+        raise InvalidValueError(
+            f"metric: one tensor as the model's output expected, found {type(outputs).__name__}; give metric=a "
+            "function of (outputs, targets), which gets them in the form that the model gives them"
+        )
+
+
 def _check_classes(outputs: Any, targets: Any) -> None:
+    _check_tensor(outputs)
     if getattr(outputs, "ndim", 0) < 2 or outputs.shape[1] < 2:
         shape = tuple(getattr(outputs, "shape", ()))
         raise InvalidValueError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
+from rlcompress.training.weight_masks import matches
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,15 @@ class Site:
     parameter: torch.nn.Parameter
     groups: int
     modules: tuple[torch.nn.Module, ...]
+
+
+@dataclass(frozen=True)
+class _Dense:
+    """A matrix that no layer to prune owns: its `id`, or 0 for all matrices of a module."""
+
+    key: int
+    name: str
+    reason: str
 
 
 @dataclass
@@ -46,19 +55,20 @@ def prunable_sites(model: torch.nn.Module, skip: Sequence[str]) -> tuple[list[Si
     torch = require("torch")
     owners: dict[int, list[tuple[str, str, Any]]] = {}
     notes: list[str] = []
+    dense: list[_Dense] = []
     unused = set(skip)
+    whole = {id(part) for module in model.modules() if _is_whole(module) for part in module.modules()}
     for path, module in model.named_modules():
-        matching = {pattern for pattern in skip if _matches(path, pattern) or _matches(f"{path}.weight", pattern)}
+        matching = {pattern for pattern in skip if matches(path, pattern) or matches(f"{path}.weight", pattern)}
         unused -= matching
         kind = next((kind for name, kind in _KINDS.items() if isinstance(module, getattr(torch.nn, name))), None)
+        kind = None if id(module) in whole else kind
         weight = getattr(module, "weight", None)
-        name = f"{path}.weight" if path else "weight"
+        name = _join(path, "weight")
+        dense += _dense_matrices(path, module, kind, id(module) in whole)
         if kind is None:
-            if isinstance(weight, torch.nn.Parameter) and weight.dim() > 1:
-                notes.append(f"{name}: left dense, {type(module).__name__} is no kind that is pruned")
-            elif isinstance(module, torch.nn.RNNBase):
-                notes.append(f"{path}: left dense, {type(module).__name__} is no kind that is pruned")
-        elif not isinstance(weight, torch.nn.Parameter):
+            continue
+        if not isinstance(weight, torch.nn.Parameter):
             notes.append(f"{name}: skipped, it is not a parameter but {type(weight).__name__}")
         elif matching:
             notes.append(f"{name}: skipped as asked")
@@ -66,6 +76,12 @@ def prunable_sites(model: torch.nn.Module, skip: Sequence[str]) -> tuple[list[Si
             notes.append(f"{name}: skipped, {reason}")
         else:
             owners.setdefault(id(weight), []).append((name, kind, module))
+    notes += [
+        f"{one.name}: shared with {owners[one.key][0][0]}, pruned with it"
+        if one.key in owners
+        else f"{one.name}: left dense, {one.reason}"
+        for one in dense
+    ]
     if unused:
         raise InvalidValueError(f"skip: {sorted(unused)} match no layer; see model.named_modules() for the names")
     sites = []
@@ -145,8 +161,26 @@ class _Recorder:
         call.macs += values * (weight.numel() // weight.shape[0])
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+def _is_whole(module: Any) -> bool:
+    """Whether a module computes with the weights of its parts without calling them."""
+    nn = require("torch.nn")
+    return isinstance(module, (nn.MultiheadAttention, nn.RNNBase))
+
+
+def _dense_matrices(path: str, module: Any, kind: str | None, whole: bool) -> list[_Dense]:
+    """What of a module is not pruned."""
+    text = f"{type(module).__name__} is no kind that is pruned"
+    if whole:
+        return [_Dense(0, path or type(module).__name__, text)] if _is_whole(module) else []
+    return [
+        _Dense(id(value), _join(path, name), text if name == "weight" else "it is a bare parameter, of no layer")
+        for name, value in module.named_parameters(recurse=False)
+        if value.dim() > 1 and not (kind and name == "weight")
+    ]
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _unfit(weight: Any) -> str | None:

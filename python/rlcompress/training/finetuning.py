@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from rlcompress.errors import InvalidValueError
 
+_WARMUP_SHARE = 10
+
 
 @dataclass(frozen=True)
 class FineTuning:
@@ -15,10 +17,11 @@ class FineTuning:
 
     Args:
         epochs: >= 0.
-        batch_size: rows per step, for data given as arrays.
+        batch_size: rows per step, for data given as arrays; at most an eighth of the rows (or 16), so that
+            few rows give several steps too.
         learning_rate: highest, > 0.
         final_share: of the learning rate that is left in the end, 0..1.
-        warmup_steps: linear.
+        warmup_steps: linear; at most a tenth of all steps.
         l2: added to the gradient as `l2 * weight`.
         distil: weight of the teacher's outputs against the labels, 0..1.
         temperature: of the teacher's outputs, > 0.
@@ -48,12 +51,9 @@ class FineTuning:
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of a step."""
+        warmup = max(1, min(self.warmup_steps, steps // _WARMUP_SHARE))
         wave = 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
-        return (
-            self.learning_rate
-            * min(1.0, (step + 1) / max(1, self.warmup_steps))
-            * (self.final_share + (1 - self.final_share) * wave)
-        )
+        return self.learning_rate * min(1.0, (step + 1) / warmup) * (self.final_share + (1 - self.final_share) * wave)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlcompress.optional import require
 from rlcompress.training.labelled_rows import LabelledRows
+from rlcompress.training.model_inputs import outputs_of, pieces
 from rlcompress.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -83,15 +84,15 @@ def importance(
     sums = [_Sums(weight, bias) for weight, bias in zip(weights, biases)]
     seen, piece = 0, min(_LARGEST_PIECE, max(1, count // _PIECES))
     for batch in rows.sample(count, seed):
-        for x, y, taught in zip(*(_pieces(part, len(batch[0]), piece) for part in batch)):
-            outputs = forward(x)
+        for x, y, taught in zip(*(pieces(part, len(batch[1]), piece) for part in batch)):
+            outputs = outputs_of(forward, x)
             own = objective.own_beliefs(outputs, generator)
             drawn = torch.autograd.grad(own, leaves, retain_graph=True, allow_unused=True)
-            slopes = torch.autograd.grad(objective.loss(outputs, y, taught) * len(x), leaves, allow_unused=True)
+            slopes = torch.autograd.grad(objective.loss(outputs, y, taught) * len(y), leaves, allow_unused=True)
             of_bias = iter(zip(drawn[len(weights) :], slopes[len(weights) :]))
             for one, pair in zip(sums, zip(drawn, slopes)):
                 one.add(pair, next(of_bias) if one.own is not None else (None, None))
-            seen += len(x)
+            seen += len(y)
     freed = [one.freed(seen) for one in sums]
     return Importance([f[0] for f in freed], [f[1] for f in freed], [f[2] for f in freed])
 
@@ -123,10 +124,6 @@ class _Sums:
         curve[curve < _ROUNDING * self.curve] = 0  # an input that never changes: its weight is a second bias
         slope = self.slope - pull * _along(self.bias_slope, pull)
         return curve / seen, pull, slope * (curve > 0) / seen
-
-
-def _pieces(part: Any, rows: int, size: int) -> list[Any]:
-    return [None] * (-(-rows // size)) if part is None else list(part.split(size))
 
 
 def _along(bias: Any, weight: Any) -> Any:

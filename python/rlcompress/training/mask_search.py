@@ -30,7 +30,7 @@ class Schedule:
         regrow_until: share of the training after which masks are held, 0..1.
         importance: rank by `loss` (rise of the loss to second order) or `magnitude`.
         rows: rows that importance is measured on at each change.
-        floor: weights that a layer keeps at least, where the ranking decides the split.
+        floor: weights that a layer keeps at least (all, where it has fewer), where the ranking decides the split.
 
     Source: Zhu and Gupta, To prune, or not to prune (2017) for the cubic rise; Evci et al., Rigging the Lottery (2020)
         for regrowth.
@@ -142,29 +142,41 @@ class MaskSearch:
         scores = [weight.detach().abs() for weight in weights] if seen is None else seen.cost(weights)
         scores = [score * mask * held for score, mask, held in zip(scores, masks, self._held)]
         wanted = self.counts(progress)
+        regrows = seen is not None and self.schedule.exchanges
+        free = [held.bool() if regrows else held.bool() & mask.bool() for held, mask in zip(self._held, masks)]
+        spare = [(1 + weight.detach().abs()) * place for weight, place in zip(weights, free)]
         share = self.schedule.exchanged(progress) if seen is not None else 0.0
-        kept = self._choose(scores, _less(wanted, share), positive=True)
-        if seen is None or not self.schedule.exchanges:
-            return [k & m.bool() for k, m in zip(kept, masks)]
-        gains = [gain * held * ~mask for gain, mask, held in zip(seen.gain(), kept, self._held)]
-        missing = _rest(wanted, kept)
-        return [mask | more for mask, more in zip(kept, self._choose(gains, missing, positive=False))]
+        kept = self._with_floors(_best(scores, _less(wanted, share)), scores, spare, wanted, share)
+        if regrows and seen is not None:
+            gains = [gain * place * ~mask for gain, place, mask in zip(seen.gain(), free, kept)]
+            kept = _joined(kept, _best(gains, _rest(wanted, kept)))
+        # Where neither cost nor gain tells weights apart, the largest fill the count: never fewer than asked.
+        return _joined(kept, _best([extra * ~mask for extra, mask in zip(spare, kept)], _rest(wanted, kept)))
 
-    def _choose(self, scores: list[Any], counts: list[int] | int, positive: bool) -> list[Any]:
-        """The best by score; `positive` leaves out zeros, so that what is worth nothing makes room for regrowth."""
-        live = [int((score > 0).sum()) for score in scores]
-        if isinstance(counts, int):
-            floors = [min(self.schedule.floor, n) for n in live] if positive else [0] * len(live)
-            found = largest_of_all(scores, min(counts, sum(live)))
-            if all(int(mask.sum()) >= floor for mask, floor in zip(found, floors)):
-                return found
-            return self._with_floors(scores, min(counts, sum(live)), floors)
-        return largest_of_each(scores, [min(count, n) for count, n in zip(counts, live)])
-
-    def _with_floors(self, scores: list[Any], count: int, floors: list[int]) -> list[Any]:
-        always = largest_of_each(scores, floors)
+    def _with_floors(
+        self, found: list[Any], scores: list[Any], spare: list[Any], wanted: list[int] | int, share: float
+    ) -> list[Any]:
+        """What was found, or the best that leaves every layer its floor where the ranking splits the count."""
+        floors = [min(self.schedule.floor, int((extra > 0).sum())) for extra in spare]
+        if not isinstance(wanted, int) or all(int(mask.sum()) >= floor for mask, floor in zip(found, floors)):
+            return found
+        always = _best(scores, floors)
+        always = _joined(always, _best([extra * ~mask for extra, mask in zip(spare, always)], _rest(floors, always)))
         rest = [score * ~mask for score, mask in zip(scores, always)]
-        return [a | b for a, b in zip(always, largest_of_all(rest, max(0, count - sum(floors))))]
+        left = wanted - int(share * wanted) - sum(floors)
+        return _joined(always, _best(rest, max(0, left)))
+
+
+def _best(scores: list[Any], counts: list[int] | int) -> list[Any]:
+    """The largest scores above 0, which may be fewer than asked: what is worth nothing makes room for others."""
+    live = [int((score.float() > 0).sum()) for score in scores]
+    if isinstance(counts, int):
+        return largest_of_all(scores, min(counts, sum(live)))
+    return largest_of_each(scores, [min(count, n) for count, n in zip(counts, live)])
+
+
+def _joined(masks: list[Any], more: list[Any]) -> list[Any]:
+    return [mask | other for mask, other in zip(masks, more)]
 
 
 def _less(counts: list[int] | int, share: float) -> list[int] | int:

@@ -15,6 +15,7 @@ from rlcompress.training.finetuning import Epoch, FineTuning, Report
 from rlcompress.training.importance import Importance, importance
 from rlcompress.training.labelled_rows import Augment, Data, LabelledRows
 from rlcompress.training.mask_search import MaskSearch
+from rlcompress.training.model_inputs import InputType, input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.private_copy import preserved_generators, private_copy
 from rlcompress.training.weight_masks import biases_of, parameters_of
@@ -33,6 +34,7 @@ class MaskedTraining:
         settings: how.
         teacher: whose outputs are learnt besides the labels.
         search: changes the masks on the way; None holds them.
+        held: bool tensors by `id` of a parameter of `model`: False stays zero whatever the masks say.
     """
 
     def __init__(
@@ -44,18 +46,21 @@ class MaskedTraining:
         teacher: torch.nn.Module,
         augment: Augment | None,
         search: MaskSearch | None,
+        held: Mapping[int, torch.Tensor],
     ) -> None:
         torch = require("torch")
         self.model, self.settings, self.search = model, settings, search
         self.names = tuple(masks)
-        self.masks = [masks[name] for name in self.names]
-        self.given = _digest(self.masks)
         self.weights: list[Any] = parameters_of(model, self.names)
+        self.masks = [masks[name] & held.get(id(weight), True) for name, weight in zip(self.names, self.weights)]
+        self.given = _digest(self.masks)
+        self.held = [(weight, held[id(weight)]) for weight in model.parameters() if id(weight) in held]
         self.biases: list[Any] = biases_of(model, self.names)
         with preserved_generators():
-            told = _outputs(teacher) if settings.distil > 0 else None
-            device = next(model.parameters()).device
-            self.rows = LabelledRows(data, settings.batch_size, told, augment, device)
+            kind = input_type(model)
+            told = _outputs(teacher, kind) if settings.distil > 0 else None
+            device = next((value.device for value in model.parameters()), torch.device("cpu"))
+            self.rows = LabelledRows(data, settings.batch_size, told, augment, device, kind)
         self.objective = Objective(self.rows.discrete, settings.distil, settings.temperature)
         self.optimiser: Any = torch.optim.Adam(
             [p for p in model.parameters() if p.requires_grad], lr=settings.learning_rate, weight_decay=settings.l2
@@ -100,12 +105,12 @@ class MaskedTraining:
             self._search_masks()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.settings.rate(self.step, self.settings.epochs * self.rows.batches)
-            outputs = self.model(x)
+            outputs = outputs_of(self.model, x)
             self.objective.check(outputs, y)
             loss = self.objective.loss(outputs, y, taught)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            for weight, mask in zip(self.weights, self.masks):
+            for weight, mask in (*zip(self.weights, self.masks), *self.held):
                 if weight.grad is not None:
                     weight.grad.mul_(mask)
             self.optimiser.step()
@@ -146,7 +151,7 @@ class MaskedTraining:
     def _apply(self, masks: list[Any]) -> None:
         """Zeroes what the masks leave out, with its momentum."""
         self.masks = masks
-        for weight, mask in zip(self.weights, masks):
+        for weight, mask in (*zip(self.weights, masks), *self.held):
             weight.data *= mask
             state = self.optimiser.state.get(weight, {})
             for name in ("exp_avg", "exp_avg_sq"):
@@ -199,13 +204,15 @@ def _digest(masks: list[torch.Tensor]) -> str:
     return found.hexdigest()
 
 
-def _outputs(teacher: Any) -> Any:
-    """The teacher in evaluation mode, without gradients, on a copy of its own."""
+def _outputs(teacher: Any, kind: InputType) -> Any:
+    """The teacher in evaluation mode, without gradients, on a copy of its own that takes the same rows."""
     torch = require("torch")
     frozen = private_copy(teacher).model.eval()
+    if input_type(frozen).floating != kind.floating:
+        frozen = frozen.to(kind.floating)
 
     def told(x: Any) -> Any:
         with torch.no_grad():
-            return frozen(x)
+            return outputs_of(frozen, x)
 
     return told

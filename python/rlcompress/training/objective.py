@@ -38,8 +38,16 @@ class Objective:
         """
         fits = (outputs.ndim == 2 and len(outputs) == len(y)) if self.discrete else outputs.shape == y.shape
         if not fits:
-            wanted = f"({len(y)}, classes)" if self.discrete else tuple(y.shape)
-            raise InvalidValueError(f"data: outputs of {wanted} expected for these y, found {tuple(outputs.shape)}")
+            wanted = f"({len(y)}, classes >= 2)" if self.discrete else tuple(y.shape)
+            raise InvalidValueError(
+                f"data: outputs of {wanted} expected for these y, found {tuple(outputs.shape)}; wrap the model in a "
+                "module that gives this shape"
+            )
+        if self.discrete and outputs.shape[1] == 1:
+            raise InvalidValueError(
+                "model: at least 2 outputs expected for classes, found 1 (a single logit); give the model two outputs, "
+                "or y as floats to fit values"
+            )
         if self.discrete and int(y.max()) >= outputs.shape[1]:
             raise InvalidValueError(
                 f"data: y below {outputs.shape[1]}, the model's outputs, expected, found {int(y.max())}"

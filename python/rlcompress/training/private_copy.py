@@ -50,6 +50,16 @@ def preserved_generators() -> Iterator[None]:
         np.random.set_state(legacy)
 
 
+@contextmanager
+def seeded_generators(seed: int) -> Iterator[None]:
+    """`preserved_generators`, and what is drawn inside depends on the seed alone."""
+    with preserved_generators():
+        random.seed(seed)
+        np.random.seed(seed)
+        require("torch").manual_seed(seed)
+        yield
+
+
 def private_copy(model: torch.nn.Module) -> PrivateCopy:
     """A deep copy whose weights are plain parameters.
 
@@ -128,6 +138,7 @@ def _fold_parametrizations(module: Any, path: str, held: dict[int, Any], notes: 
         return
     folded = []
     for name, entry in module.parametrizations.items():
+        entry.eval()  # in training a spectral norm would take another power step first
         value = getattr(module, name).detach().clone()
         folded.append((name, value, any(original.requires_grad for original in entry.parameters())))
     # Not by remove_parametrizations: that edits the class, which the user's module shares with its copy.

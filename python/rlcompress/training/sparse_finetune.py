@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import numbers
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 from rlcompress.arrays import BoolArray
 from rlcompress.errors import InvalidValueError
@@ -15,8 +16,9 @@ from rlcompress.training.finetuning import FineTuning, Report
 from rlcompress.training.labelled_rows import Augment, Data
 from rlcompress.training.mask_search import MaskSearch, Schedule
 from rlcompress.training.masked_training import MaskedTraining
+from rlcompress.training.precision import restore, stored_types, widen
 from rlcompress.training.private_copy import private_copy
-from rlcompress.training.weight_masks import Counts, Masks, bool_masks, parameters_of, weight_names
+from rlcompress.training.weight_masks import Counts, Masks, bool_masks, matches, parameters_of, weight_names
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +35,14 @@ def fine_tune(
     on_epoch: Report | None = None,
     checkpoint: Union[str, PathLike[str], None] = None,
 ) -> torch.nn.Module:
-    """Train what the masks keep; the rest stays exactly zero, its momentum too.
+    """Train what the masks keep; the rest stays exactly zero, its momentum too, as does what the model came masked.
 
     Args:
-        model: any module with one output per row; it stays as it is, as do all random generators.
+        model: any module whose output has one row per row of x (of several outputs the `logits`, or else the first
+            tensor, are trained); it stays as it is, as do all random generators. Half precision trains in float32.
         masks: a plan, or masks by parameter name.
-        data: (x, y), or an iterable of (x, y) batches; integer y are classes, others values.
+        data: (x, y), or an iterable of (x, y) batches, where x may be a tuple of arguments or a dict of named ones;
+            integer y are classes, others values. Whole numbers in x stay so for models with an embedding.
         settings: how.
         teacher: whose outputs are learnt besides the labels; default: `model` itself, as it came.
         augment: (x batch, torch.Generator) to x batch, for training batches.
@@ -51,10 +55,15 @@ def fine_tune(
     Raises:
         InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
     """
-    twin = private_copy(model).model
-    held = bool_masks(twin, masks)
-    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, None)
-    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[0]
+    copied = private_copy(model)
+    twin, types = copied.model, stored_types(copied.model)
+    widen(twin)
+    training = MaskedTraining(
+        twin, bool_masks(twin, masks), data, settings, teacher or model, augment, None, copied.held
+    )
+    training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
+    restore(twin, types)
+    return twin
 
 
 def gradual(
@@ -66,7 +75,7 @@ def gradual(
     *,
     teacher: torch.nn.Module | None = None,
     augment: Augment | None = None,
-    skip: tuple[str, ...] = (),
+    skip: Union[str, Sequence[str]] = (),
     on_epoch: Report | None = None,
     checkpoint: Union[str, PathLike[str], None] = None,
 ) -> tuple[torch.nn.Module, dict[str, BoolArray]]:
@@ -74,15 +83,16 @@ def gradual(
 
     At each change the weights whose removal raises the loss least go (to second order, with the biases free to follow),
     biases make up for them, and those that would lower it most are taken back; weights on dead units are worth nothing,
-    so their places go to live ones.
+    so their places go to live ones. What masks of the model itself hold at zero stays so.
 
     Args:
         model: a trained module; it stays as it is, as do all random generators.
-        target: sparsity over all weights of linear layers and convolutions, 0..1; or a plan, or counts by name,
-            which fix the split over layers.
+        target: sparsity over all weights of linear layers and convolutions, from 0 to below 1, and at least this share
+            goes; or a plan, or counts by name, which fix the split over layers.
         data, settings, teacher, augment, on_epoch, checkpoint: as for `fine_tune`.
         schedule: when and how masks change.
-        skip: weights left dense, with a sparsity as target.
+        skip: names or patterns (`head`, `blocks.*.conv1`) of layers left dense, with a sparsity as target; one or
+            several.
 
     Returns:
         A new module, in the mode of `model`, and its masks by parameter name.
@@ -90,19 +100,26 @@ def gradual(
     Raises:
         InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
     """
-    twin = private_copy(model).model
-    names, goal = _goal(twin, target, skip)
+    copied = private_copy(model)
+    twin, types = copied.model, stored_types(copied.model)
+    widen(twin)
+    names, goal = _goal(twin, target, skip, schedule.floor)
     weights = parameters_of(twin, names)
-    known = bool_masks(twin, {name: (w.detach() != 0).cpu().numpy() for name, w in zip(names, weights)})
-    held = _prior(known, model)
+    held = {name: _free(weight, copied.held) for name, weight in zip(names, weights)}
     search = MaskSearch(names, [w.numel() for w in weights], goal, schedule, [held[name] for name in names])
-    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search)
-    return training.run(on_epoch, None if checkpoint is None else Path(checkpoint))
+    training = MaskedTraining(twin, held, data, settings, teacher or model, augment, search, copied.held)
+    masks = training.run(on_epoch, None if checkpoint is None else Path(checkpoint))[1]
+    restore(twin, types)
+    return twin, masks
 
 
 def _goal(
-    model: torch.nn.Module, target: Union[float, Mapping[str, int], Counts], skip: tuple[str, ...]
+    model: torch.nn.Module,
+    target: Union[float, Mapping[str, int], Counts],
+    skip: Union[str, Sequence[str]],
+    floor: int,
 ) -> tuple[tuple[str, ...], Union[int, dict[str, int]]]:
+    """Names of the weights and how many stay, over all or by name."""
     if isinstance(target, (Counts, Mapping)):
         counts = dict(target) if isinstance(target, Mapping) else dict(zip(target.layers, target.kept))
         names = tuple(counts)
@@ -112,25 +129,39 @@ def _goal(
                     f"target: {name}: 0..{weight.numel()} kept weights expected, found {counts[name]}"
                 )
         return names, counts
-    if isinstance(target, bool) or not isinstance(target, (int, float)) or not 0 <= target < 1:
-        raise InvalidValueError(f"target: a sparsity in 0..1, a plan or counts by name expected, found {target!r}")
-    unknown = sorted(set(skip) - set(weight_names(model)))
-    if unknown:
-        raise InvalidValueError(f"skip: {unknown[0]!r} is no weight to prune; known: {', '.join(weight_names(model))}")
-    names = tuple(name for name in weight_names(model) if name not in skip)
-    total = sum(weight.numel() for weight in parameters_of(model, names))
-    keep = total - math.floor(target * total + 1e-9)
-    if not names or keep < len(names):
-        raise InvalidValueError(f"target: at least one weight in each of {len(names)} layers expected, {keep} kept")
+    if isinstance(target, bool) or not isinstance(target, numbers.Real) or not 0 <= float(target) < 1:
+        raise InvalidValueError(
+            f"target: a sparsity from 0 to below 1, a plan or counts by name expected, found {target!r}"
+        )
+    names = _chosen(model, skip)
+    sizes = [weight.numel() for weight in parameters_of(model, names)]
+    keep = math.floor(sum(sizes) * (1 - float(target)) + 1e-9)
+    needed = sum(min(max(1, floor), size) for size in sizes)
+    if keep < needed:
+        raise InvalidValueError(
+            f"target: {float(target)} keeps {keep} of {sum(sizes)} weights, at least {needed} in {len(names)} layers "
+            "expected; lower the target, or schedule.floor"
+        )
     return names, keep
 
 
-def _prior(nonzero: dict[str, Any], model: torch.nn.Module) -> dict[str, Any]:
+def _chosen(model: torch.nn.Module, skip: Union[str, Sequence[str]]) -> tuple[str, ...]:
+    """The weights to prune."""
+    known = weight_names(model)
+    patterns = (skip,) if isinstance(skip, str) else tuple(skip)
+    for pattern in patterns:
+        if not any(matches(name, pattern) for name in known):
+            raise InvalidValueError(f"skip: {pattern!r} matches no weight to prune; known: {', '.join(known)}")
+    names = tuple(name for name in known if not any(matches(name, pattern) for pattern in patterns))
+    if not names:
+        raise InvalidValueError(
+            f"model: {type(model).__name__} has nothing to prune: a Linear or convolution expected whose weight trains "
+            "(requires_grad) and is not skipped"
+        )
+    return names
+
+
+def _free(weight: torch.Tensor, held: Mapping[int, torch.Tensor]) -> torch.Tensor:
     """Weights that the user's own masks hold at zero stay so; other zeros are free."""
-    torch = require("torch")
-    buffers = dict(model.named_buffers())
-    found = {}
-    for name, mask in nonzero.items():
-        given = buffers.get(f"{name}_mask")
-        found[name] = torch.ones_like(mask) if given is None else (given != 0).to(mask.device)
-    return found
+    mask = held.get(id(weight))
+    return require("torch").ones_like(weight, dtype=require("torch").bool) if mask is None else mask.clone()

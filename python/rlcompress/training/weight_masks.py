@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
 import numpy as np
@@ -32,11 +33,20 @@ Masks = Union[Mapping[str, BoolArray], Counts]
 
 
 def weight_names(model: torch.nn.Module) -> tuple[str, ...]:
-    """Weights of linear layers and convolutions that train, each once, in order of registration."""
+    """Weights of linear layers and convolutions that train, each once (by its first owner of these), as registered."""
     nn = require("torch.nn")
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    owners = {id(module.weight) for module in model.modules() if isinstance(module, kinds)}
-    return tuple(name for name, p in model.named_parameters() if id(p) in owners and p.requires_grad and p.numel())
+    owners: dict[int, str] = {}
+    for path, module in model.named_modules():
+        if isinstance(module, kinds):
+            owners.setdefault(id(module.weight), f"{path}.weight" if path else "weight")
+    values = (p for p in model.parameters() if id(p) in owners and p.requires_grad and p.numel())
+    return tuple(owners[id(p)] for p in values)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a pattern such as `head` or `blocks.*.conv1` names this module or parameter, or what it is part of."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
 def parameters_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.nn.Parameter]:
@@ -45,16 +55,21 @@ def parameters_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.
     Raises:
         InvalidValueError: no such name.
     """
-    known = dict(model.named_parameters())
+    known = _named(model)
     for name in names:
         if name not in known:
             raise InvalidValueError(f"masks: {name!r} is no parameter of the model; known: {', '.join(known)}")
     return [known[name] for name in names]
 
 
+def _named(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Parameters by each of their names: a shared one has several."""
+    return dict(model.named_parameters(remove_duplicate=False))
+
+
 def biases_of(model: torch.nn.Module, names: tuple[str, ...]) -> list[torch.nn.Parameter | None]:
     """The bias beside each weight, None where there is none or it has another size."""
-    known = dict(model.named_parameters())
+    known = _named(model)
     found: list[Any] = []
     for name in names:
         bias = known.get(name.removesuffix("weight") + "bias") if name.endswith("weight") else None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -211,3 +212,63 @@ def test_a_task_judges_networks() -> None:
     judge = evaluator(found, task=task, episodes=3)
     assert judge.score(found.ceilings) == task.score(network, "search", 0, 3).mean
     assert judge.score([1] * len(found.sizes)) < 500
+
+
+def test_targets_that_are_not_finite_are_named() -> None:
+    x, y = np.zeros((9, 12), np.float32), np.zeros((9, 4), np.float32)
+    y[3, 1] = np.nan
+    target = prunable(seeded(mlp), x[:1])
+    with pytest.raises(InvalidValueError, match="finite targets expected, found 1 NaN"):
+        evaluator(target, data=(x, y), metric="squared_error")
+    assert evaluator(target, data=(x, y), metric=lambda outputs, targets: 1.0).score(target.ceilings) == 1
+
+
+class _Several(nn.Module):
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.body, self.form = seeded(mlp), form
+
+    def forward(self, x: torch.Tensor) -> object:
+        out = self.body(x)
+        return {"logits": out, "mean": out.mean()} if self.form == "dict" else (out, [x, "text"])
+
+
+@pytest.mark.parametrize("form", ["dict", "tuple"])
+def test_a_function_gets_outputs_in_the_form_the_model_gives_them(form: str) -> None:
+    x, y = torch.randn(70, 12, generator=torch.Generator().manual_seed(0)), torch.arange(70) % 4
+    model = _Several(form).eval()
+
+    def right(outputs: object, targets: torch.Tensor) -> float:
+        logits = outputs["logits"] if form == "dict" else outputs[0]
+        assert len(outputs["mean"] if form == "dict" else outputs[1][1]) == 3
+        return float((logits.argmax(1) == targets).float().mean())
+
+    target = prunable(model, x[:1])
+    found = evaluator(target, data=(x, y), metric=right, batch_size=32)
+    assert found.score(target.ceilings) == pytest.approx(float((model.body(x).argmax(1) == y).float().mean()))
+    for metric in ("accuracy", "squared_error"):
+        with pytest.raises(InvalidValueError, match=f"found {form}; give metric="):
+            evaluator(target, data=(x, y), metric=metric)
+
+
+class _Noisy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = seeded(mlp)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x + torch.randn(x.shape[0], 1) + float(np.random.rand()))
+
+
+def test_a_model_that_draws_is_judged_by_the_seed_alone() -> None:
+    x, y = torch.randn(70, 12, generator=torch.Generator().manual_seed(0)), torch.arange(70) % 4
+    target = prunable(_Noisy(), x[:1])
+    scores = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        found = evaluator(target, data=(x, y), metric="cross_entropy")
+        scores += [found.score(target.ceilings), found.score((9, 9, 9)), found.reaches((9, 9, 8), -9.0, math.inf).score]
+        assert torch.equal(before, torch.get_rng_state())
+        assert not found.cached
+    assert scores[:3] == scores[3:]

@@ -126,6 +126,41 @@ def test_parametrised_weights_become_plain_and_their_zeros_are_held() -> None:
     assert not parametrize.is_parametrized(plain[0])
 
 
+def test_a_spectral_norm_is_folded_as_evaluation_sees_it() -> None:
+    model = seeded(mlp)
+    parametrizations.spectral_norm(model[2])
+    x = torch.linspace(-1, 1, 24).reshape(2, 12)
+    wanted = model.eval()(x)
+    found = prunable(model.train(), x)
+    assert torch.equal(found.apply(found.plan(found.ceilings)).eval()(x), wanted)
+
+
+class _Bare(nn.Module):
+    """An attention, a matrix of no layer, and a head that shares the embedding's weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(10, 8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.mix = nn.Parameter(torch.ones(8, 8))
+        self.body, self.head = nn.Linear(8, 8), nn.Linear(8, 10, bias=False)
+        self.head.weight = self.emb.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.emb(tokens)
+        return self.head(self.body(self.attention(x, x, x)[0] @ self.mix))
+
+
+def test_notes_tell_what_stays_dense_and_what_is_shared() -> None:
+    found = prunable(seeded(_Bare), torch.zeros(2, 5, dtype=torch.long))
+    assert sorted(layer.name for layer in found.layers) == ["body.weight", "head.weight"]
+    assert sorted(found.notes) == [
+        "attention: left dense, MultiheadAttention is no kind that is pruned",
+        "emb.weight: shared with head.weight, pruned with it",
+        "mix: left dense, it is a bare parameter, of no layer",
+    ]
+
+
 def test_shared_weights_count_once() -> None:
     shared = nn.Linear(4, 4)
     model = nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(4, 4))

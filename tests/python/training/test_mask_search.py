@@ -88,6 +88,15 @@ def test_what_is_worth_nothing_makes_room():
     assert total(after) == 20
 
 
+def test_a_layer_that_is_worth_nothing_keeps_its_floor():
+    weights, masks, seen = drawn(4)
+    for part in (seen.curvature[2], seen.gradient[2]):
+        part[:] = 0
+    masks[2][:] = True
+    after = search(20, Schedule(floor=3)).change(1.0, weights, masks, seen)
+    assert [int(after[2].sum()), total(after)] == [3, 20]
+
+
 def test_weights_held_at_zero_never_come_back():
     weights, masks, seen = drawn(5)
     held = [torch.ones(shape, dtype=torch.bool) for shape in SHAPES]

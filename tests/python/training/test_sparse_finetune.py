@@ -100,7 +100,7 @@ def test_gradual_meets_its_target_exactly(dense, importance):
     schedule = Schedule(start=0.2, refresh_steps=5, rows=64, importance=importance)
     found, masks = gradual(dense, 0.9, blobs(), SHORT, schedule)
     total = sum(mask.size for mask in masks.values())
-    assert sum(int(mask.sum()) for mask in masks.values()) == total - int(0.9 * total)
+    assert sum(int(mask.sum()) for mask in masks.values()) == int(0.1 * total + 1e-9)
     for name, mask in masks.items():
         weight = dict(found.named_parameters())[name].detach().numpy()
         assert mask.dtype == np.bool_
@@ -110,9 +110,26 @@ def test_gradual_meets_its_target_exactly(dense, importance):
 @pytest.mark.parametrize(("epochs", "ramp"), [(0, 0.5), (1, 1.0), (1, 0.0), (1, 0.5)])
 def test_the_target_is_met_however_short_the_training(dense, epochs, ramp):
     settings = FineTuning(epochs=epochs, batch_size=256)
-    for target, kept in ((0.9, 52), (Plan(("0.weight", "4.weight"), (9, 5)), 14)):
+    for target, kept in ((0.9, 51), (Plan(("0.weight", "4.weight"), (9, 5)), 14)):
         _, masks = gradual(dense, target, blobs(), settings, Schedule(ramp=ramp))
         assert sum(int(mask.sum()) for mask in masks.values()) == kept
+
+
+@pytest.mark.parametrize("importance", ["loss", "magnitude"])
+@pytest.mark.parametrize("rows", [1, 512])
+@pytest.mark.parametrize(("target", "kept"), [(0.0, 516), (0.5, 258), (np.float32(0.875), 64)])
+def test_as_many_stay_as_asked_whatever_the_rows_tell(dense, importance, rows, target, kept):
+    x, y = blobs()
+    schedule = Schedule(rows=64, importance=importance)
+    _, masks = gradual(dense, target, (x[:rows], y[:rows]), FineTuning(epochs=1), schedule)
+    assert sum(int(mask.sum()) for mask in masks.values()) == kept
+    assert all(mask.any() for mask in masks.values())
+
+
+def test_at_least_the_share_asked_goes():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 13), torch.nn.ReLU(), torch.nn.Linear(13, 3))
+    _, masks = gradual(model, 0.9, blobs(64), FineTuning(epochs=0))
+    assert sum(int(mask.sum()) for mask in masks.values()) == 14  # of 143
 
 
 def test_gradual_keeps_the_split_of_a_plan(dense):
@@ -202,7 +219,7 @@ def test_loaders_and_augmentation(dense):
         dense, 0.7, loader, SHORT, QUICK, augment=lambda x, g: x + 0.01 * torch.randn(x.shape, generator=g)
     )
     assert same(state(found), state(again))
-    assert sum(int(mask.sum()) for mask in masks.values()) == 516 - int(0.7 * 516)
+    assert sum(int(mask.sum()) for mask in masks.values()) == int(0.3 * 516)
 
 
 def test_values_as_targets():
@@ -236,6 +253,58 @@ def test_convolutions_with_batch_norm_and_masks_that_came_along():
     assert hasattr(model[4], "weight_mask")
 
 
+def test_a_shared_weight_has_all_its_names():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.Linear(8, 3))
+    model[2].weight = model[0].weight
+    mask = np.eye(8, dtype=bool)
+    found = fine_tune(model, {"2.weight": mask}, blobs(64), FineTuning(epochs=1))
+    assert found[2].weight is found[0].weight
+    assert (found[0].weight.detach().numpy()[~mask] == 0).all()
+    _, masks = gradual(model, {"2.weight": 8}, blobs(64), FineTuning(epochs=1))
+    assert int(masks["2.weight"].sum()) == 8
+
+
+class Masked(torch.nn.Module):
+    def __init__(self, mask) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight):
+        return weight * self.mask
+
+
+def masked_by_the_user(kind: str):
+    """A model whose first weight and bias come with masks, and those masks."""
+    model, generator = mlp(), torch.Generator().manual_seed(0)
+    masks = {name: torch.rand(getattr(model[0], name).shape, generator=generator) < 0.5 for name in ("weight", "bias")}
+    for name, mask in masks.items():
+        if kind == "pruned":
+            torch.nn.utils.prune.custom_from_mask(model[0], name, mask)
+        else:
+            torch.nn.utils.parametrize.register_parametrization(model[0], name, Masked(mask))
+    return model, masks
+
+
+@pytest.mark.parametrize("kind", ["pruned", "parametrised"])
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda model: fine_tune(model, {"0.weight": np.ones((24, 8), bool)}, blobs(), SHORT),
+        lambda model: fine_tune(model, {"2.weight": np.ones((12, 24), bool)}, blobs(), SHORT),
+        lambda model: fine_tune(model, Plan(("0.weight",), (190,)), blobs(), SHORT),
+        lambda model: gradual(model, 0.3, blobs(), SHORT, QUICK)[0],
+        lambda model: gradual(model, 0.3, blobs(), SHORT, QUICK, skip=("0.weight",))[0],
+    ],
+)
+def test_what_the_user_masked_stays_zero(kind, train):
+    model, masks = masked_by_the_user(kind)
+    found = train(model)
+    for name, mask in masks.items():
+        value = getattr(found[0], name).detach()
+        assert (value[~mask] == 0).all()
+        assert (value[mask] != 0).any()
+
+
 @pytest.mark.parametrize(
     ("masks", "message"),
     [
@@ -251,10 +320,29 @@ def test_bad_masks_are_refused(dense, masks, message):
         fine_tune(dense, masks, blobs(), SHORT)
 
 
-@pytest.mark.parametrize("target", [1.0, -0.1, True, "half", 0.999])
-def test_bad_targets_are_refused(dense, target):
-    with pytest.raises(InvalidValueError, match="target"):
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [(1.0, "below 1"), (-0.1, "below 1"), (True, "below 1"), ("half", "below 1"), (0.999, "at least 3 in 3 layers")],
+)
+def test_bad_targets_are_refused(dense, target, message):
+    with pytest.raises(InvalidValueError, match=f"target: .*{message}"):
         gradual(dense, target, blobs(), SHORT, QUICK)
+
+
+@pytest.mark.parametrize("skip", ["4", "4.weight", ("4.*",), ["[4]"]])
+def test_skipped_layers_stay_dense(dense, skip):
+    _, masks = gradual(dense, 0.5, blobs(64), FineTuning(epochs=0), skip=skip)
+    assert set(masks) == {"0.weight", "2.weight"}
+
+
+def test_a_skip_that_matches_nothing_is_refused(dense):
+    with pytest.raises(InvalidValueError, match="skip: 'head' matches no weight"):
+        gradual(dense, 0.5, blobs(64), SHORT, skip=("4", "head"))
+
+
+def test_nothing_to_prune_is_said():
+    with pytest.raises(InvalidValueError, match="nothing to prune"):
+        gradual(torch.nn.Sequential(torch.nn.PReLU()), 0.5, blobs(), SHORT, QUICK)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +367,19 @@ def test_a_loss_that_explodes_is_said(dense):
     x, y = blobs()
     with pytest.raises(InvalidValueError, match="lower learning_rate"):
         fine_tune(dense, {}, (x, y), FineTuning(epochs=3, batch_size=32, learning_rate=1e30))
+
+
+def test_few_rows_are_learnt_with_the_defaults():
+    data = blobs(100)
+    found = fine_tune(mlp(), {}, data, FineTuning(epochs=16, distil=0))
+    assert accuracy(found, data) > accuracy(mlp(), data) + 0.2
+
+
+def test_warm_up_takes_a_tenth_of_few_steps_and_all_of_itself_of_many():
+    settings = FineTuning(learning_rate=1.0, final_share=1.0)
+    assert [settings.rate(step, 50) for step in (0, 3, 4, 5)] == pytest.approx([0.2, 0.8, 1, 1])
+    assert [settings.rate(step, 1000) for step in (0, 49, 99)] == pytest.approx([0.01, 0.5, 1])
+    assert settings.rate(0, 3) == 1
 
 
 @pytest.mark.parametrize(
