@@ -59,7 +59,7 @@ ALWAYS_INLINE void integer_dense(const int8_t* w, const int32_t* bias, const flo
   }
   for (size_t j = 0; j < Outputs; ++j, w += Inputs) {
     int32_t s = bias[j];
-    for (size_t k = 0; k < Inputs; ++k) s += w[k] * q[k];
+    for (size_t k = 0; k < Inputs; ++k) s += int32_t{w[k]} * q[k];
     y[j] = static_cast<float>(s) * scale[j];
   }
 }
