@@ -102,3 +102,14 @@ def test_constants_are_counted_exactly() -> None:
     made = cpp_source(Network((Dense(np.ones((20, 30)), np.ones(20)),)), "n")
     assert made.constant_bytes == 4 * (20 * 30 + 20)
     assert made.stack_bytes == 4 * 20
+
+
+def test_macros_of_the_user_stay(tmp_path: Path) -> None:
+    found = shutil.which("g++")
+    if found is None:
+        pytest.skip("g++ is not installed")
+    export(GOLDEN[0], "cpp", tmp_path, name="net")
+    own = "#define ALWAYS_INLINE inline\n#define PLAIN_LANES 3\n"
+    use = "ALWAYS_INLINE int f() { return PLAIN_LANES - 3; }\nint main() { return f(); }\n"
+    (tmp_path / "main.cpp").write_text(f'{own}#include "net.hpp"\n{use}', encoding="utf-8")
+    subprocess.run([found, "-std=c++17", "-Werror", "-fsyntax-only", tmp_path / "main.cpp"], check=True)
