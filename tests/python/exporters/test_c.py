@@ -28,6 +28,9 @@ COMPILERS = {
     "gcc-O3-contracting": ["gcc", "-O3", "-march=native", "-ffp-contract=fast"],
     "gcc-Os-integers": ["gcc", "-Os", "-DRLCOMPRESS_SOFT_FLOAT"],
     "clang-O2-contracting": ["clang", "-O2", "-march=native", "-ffp-contract=fast"],
+    "clang-O2-unsafe": ["clang", "-O2", "-funsafe-math-optimizations"],
+    "clang-O2-reciprocal": ["clang", "-O2", "-march=native", "-freciprocal-math"],
+    "clang-O2-associative": ["clang", "-O2", "-fassociative-math", "-fno-signed-zeros"],
     "gcc-O0-sanitised": ["gcc", "-O0", "-fsanitize=undefined", "-fno-sanitize-recover"],
 }
 

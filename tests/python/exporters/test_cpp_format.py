@@ -25,6 +25,7 @@ COMPILERS = {
     "gcc-O1-strict": ["g++", "-O1", *WARNINGS],
     "gcc-O2-without-avx512": ["g++", "-O2", "-march=native", "-mno-avx512f", *WARNINGS],
     "clang-O2-contracting": ["clang++", "-O2", "-march=native", "-ffp-contract=fast", "-Wall", "-Werror"],
+    "clang-O2-unsafe": ["clang++", "-O2", "-march=native", "-funsafe-math-optimizations", "-Wall", "-Werror"],
 }
 MAIN = """\
 #define {big}_SELF_TEST

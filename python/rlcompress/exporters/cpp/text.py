@@ -4,12 +4,12 @@ registers.
 
 from __future__ import annotations
 
+from rlcompress.exporters.c.arithmetic import PRECISE, float_control
 from rlcompress.exporters.cpp.dense import DENSE_TEMPLATES
 
-OPEN = """\
+OPEN = f"""\
 #if defined(__clang__)
-#pragma float_control(push)
-#pragma STDC FP_CONTRACT OFF
+{float_control("push")}{PRECISE}\
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
@@ -22,9 +22,9 @@ OPEN = """\
 #endif
 """
 
-CLOSE = """\
+CLOSE = f"""\
 #if defined(__clang__)
-#pragma float_control(pop)
+{float_control("pop")}\
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
