@@ -107,6 +107,14 @@ def test_the_object_needs_nothing_and_keeps_nothing(tmp_path: Path) -> None:
         assert not [row for row in rows if row[-2] in "bBdDC"], "a variable"
 
 
+@pytest.mark.parametrize("name", ["v1_balance", "v1_integer", "v1_sparse"])
+def test_clang_finds_nothing_unused(name: str, tmp_path: Path) -> None:
+    found = compiler("clang")
+    written = export(next(path for path in GOLDEN if path.stem == name), "c", tmp_path)
+    done = run(found, "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", written.files[1])
+    assert done.returncode == 0, done.stderr
+
+
 def test_constants_are_counted_exactly(tmp_path: Path) -> None:
     weight = np.arange(24 * 40).reshape(24, 40) % 7 - 3
     dense = Network((Dense(weight, np.ones(24)),))

@@ -62,12 +62,13 @@ GUARD = f"""\
 """
 
 _BITS = """\
-static inline uint32_t bits_of(float x) {
+/* Which of the two a network needs depends on the processor. */
+static inline __attribute__((unused)) uint32_t bits_of(float x) {
   union { float f; uint32_t u; } v;
   v.f = x;
   return v.u;
 }
-static inline float from_bits(uint32_t u) {
+static inline __attribute__((unused)) float from_bits(uint32_t u) {
   union { uint32_t u; float f; } v;
   v.u = u;
   return v.f;

@@ -72,8 +72,8 @@ def _header(network: Network, name: str, floats: int) -> str:
 /* {name}: a network in C99, made by rlcompress ({network.parameter_count} parameters, {network.macs} MACs).
    Re-entrant: nothing is kept between calls, and the caller owns all memory. The floating-point unit must be in its
    reset state: round to nearest, subnormal numbers kept. */
-#ifndef {big}_H
-#define {big}_H
+#ifndef RLCOMPRESS_{name}_H
+#define RLCOMPRESS_{name}_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -98,9 +98,9 @@ def cpp_source(network: Network, name: str, golden: int = GOLDEN) -> CppSource:
         "INPUTS": str(contract.input_size),
         "ACTIONS": str(contract.action_size(network.output_size)),
         "NAME": name,
-        "BIG": big,
+        "GUARD": f"RLCOMPRESS_{name}_HPP",
     }
-    text = re.sub(r"\b(" + "|".join(parts) + r")(?=\b|_HPP)", lambda found: parts[found.group(1)], HEADER)
+    text = re.sub(r"\b(" + "|".join(parts) + r")\b", lambda found: parts[found.group(1)], HEADER)
     return CppSource(text, sum(values.nbytes for _, values in header.arrays), 4 * header.floats)
 
 

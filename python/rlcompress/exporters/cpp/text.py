@@ -147,8 +147,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 HEADER = """\
 // NAME: a network in C++17, made by rlcompress (PARAMETERS parameters, MACS MACs). Include it where it is used; the
 // compiler sees every size and weight. Re-entrant. The floating-point unit must be in its reset state.
-#ifndef BIG_HPP
-#define BIG_HPP
+#ifndef GUARD
+#define GUARD
 
 #include <array>
 #include <cstddef>
