@@ -192,6 +192,21 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose([float(word) for word in done.stdout.split()[:-1]], action, rtol=1e-4)
 
 
+def test_a_slash_makes_a_folder_and_other_suffixes_are_refused(tmp_path: Path) -> None:
+    network = Network((Dense([[1, 2]], [3]),))
+    written = export(network, out=f"{tmp_path}/v1.2/", name="lander")
+    assert written.files[0] == tmp_path / "v1.2" / "lander.h"
+    for form, layout, file, words in (
+        ("c", "plain", "lander.txt", "ends in .h or .c expected, found"),
+        ("cpp", "plain", "lander.h", "ends in .hpp expected"),
+        ("c", "plain", "lander.rlc", "lander.rlc/"),
+        ("c", "arduino", "lib.zip", "a folder .layout arduino. expected"),
+    ):
+        with pytest.raises(InvalidValueError, match=words):
+            export(network, form, tmp_path / file, layout=layout)
+    assert [path.name for path in tmp_path.iterdir()] == ["v1.2"]
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     network = Network((Dense([[1, 2]], [3]),))
     for words, arguments in (
