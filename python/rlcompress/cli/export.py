@@ -32,17 +32,20 @@ def _plain(written: Exported) -> dict[str, object]:
 
 
 def _text(written: Exported) -> str:
-    code = "not measured: there is no GCC here, or the file is compiled with your program"
-    stack = ""
+    memory = f"{written.workspace_bytes:,} bytes of workspace"
+    code = "not measured: there is no GCC here"
+    if written.stack_bytes:
+        memory = f"no workspace; at least {written.stack_bytes:,} bytes of stack"
+        code = "not measured: it is compiled with your program"
     if written.code is not None:
         code = f"{written.code.code_bytes:,} bytes ({written.code.target}); {written.flash_bytes:,} with the constants"
-        stack = f", and at most {written.code.stack_bytes:,} bytes of stack"
+        memory += f", and at most {written.code.stack_bytes:,} bytes of stack"
     return "\n".join(
         [
             *(f"wrote {path}" for path in written.files),
             f"  constants  {written.constant_bytes:,} bytes of flash",
             f"  code       {code}",
-            f"  memory     {written.workspace_bytes:,} bytes of workspace{stack}",
+            f"  memory     {memory}",
             f"  MACs       {written.macs:,}",
         ]
     )

@@ -34,7 +34,7 @@ class CppSource:
     Args:
         text: of the header.
         constant_bytes: of weights, biases, scales and indices.
-        stack_bytes: of the values between layers.
+        stack_bytes: of the values between layers, and of an integer layer's inputs as bytes.
     """
 
     text: str
@@ -50,7 +50,7 @@ class _Header:
     templates: list[str] = field(default_factory=list)
     pieces: set[str] = field(default_factory=set)
     body: list[str] = field(default_factory=list)
-    floats: int = 0
+    stack_bytes: int = 0
     here: str = "observation.data()"
 
     def constant(self, name: str, values: npt.NDArray[Any]) -> str:
@@ -68,7 +68,7 @@ class _Header:
 
     def values(self, name: str, count: int) -> str:
         """Room for the values between two stages."""
-        self.floats += count
+        self.stack_bytes += 4 * count
         alignment = f"alignas({LINE}) " if 4 * count >= LINE else ""
         self.body.append(f"{alignment}float {name}[{count}];")
         return name
@@ -101,7 +101,7 @@ def cpp_source(network: Network, name: str, golden: int = GOLDEN) -> CppSource:
         "GUARD": f"RLCOMPRESS_{name}_HPP",
     }
     text = re.sub(r"\b(" + "|".join(parts) + r")\b", lambda found: parts[found.group(1)], HEADER)
-    return CppSource(text, sum(values.nbytes for _, values in header.arrays), 4 * header.floats)
+    return CppSource(text, sum(values.nbytes for _, values in header.arrays), header.stack_bytes)
 
 
 def _parts(header: _Header) -> str:
@@ -198,6 +198,7 @@ def _add_integer(header: _Header, layer: IntegerDense, index: int) -> None:
     scale = header.constant(f"scale{index}", layer.row_scale)
     grid = spell(layer.input_scale), spell(-float(layer.input_zero)), spell(255 - layer.input_zero)
     target = header.values(f"y{index}", layer.out_features)
+    header.stack_bytes += layer.in_features  # the inputs as bytes
     sizes = f"{layer.in_features}, {layer.out_features}"
     header.call("integer_dense", sizes, weights, bias, scale, *grid, header.here, target)
     header.here = target
