@@ -170,6 +170,11 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     properties = dict(line.split("=", 1) for line in (library / "library.properties").read_text().splitlines())
     described = json.loads((library / "library.json").read_text())
     assert properties["name"] == described["name"] == "lander"
+    assert not {"avr", "*"} & set(properties["architectures"].split(","))
+    keywords = (library / "keywords.txt").read_text()
+    assert "lander_workspace\tKEYWORD1\n" in keywords
+    assert ("lander_decide" in keywords) == (name == "v1_balance")
+    assert written.code == export(path, "c", tmp_path / "plain/", name="lander").code
     assert properties["version"] == described["version"]
     sketch = (library / "examples" / "lander_demo" / "lander_demo.ino").read_text()
     (tmp_path / "sketch.cpp").write_text(f"{SKETCH_STUBS}{sketch}\nint main() {{ setup(); loop(); }}\n")
@@ -189,7 +194,9 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0
     runtime = Runtime(path)
     action = np.atleast_1d(runtime(np.zeros(runtime.contract.observation_shape, np.float32)))
-    np.testing.assert_allclose([float(word) for word in done.stdout.split()[:-1]], action, rtol=1e-4)
+    passed, *printed = [float(word) for word in done.stdout.split()[:-1]]
+    assert passed == 0
+    np.testing.assert_allclose(printed, action, rtol=1e-4)
 
 
 def test_a_slash_makes_a_folder_and_other_suffixes_are_refused(tmp_path: Path) -> None:
