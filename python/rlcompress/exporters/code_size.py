@@ -35,8 +35,8 @@ def code_size(texts: Mapping[str, str], constant_bytes: int) -> CodeSize | None:
 
 def _measure(compiler: str, size: str, options: tuple[str, ...], texts: Mapping[str, str]) -> tuple[int, int] | None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in texts.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
+        for name, content in texts.items():
+            (Path(folder) / name).write_text(content, encoding="utf-8")
         built = Path(folder) / "network.o"
         source = next(str(Path(folder) / name) for name in texts if name.endswith(".c"))
         command = [compiler, *options, "-std=c99", "-Os", "-fno-asynchronous-unwind-tables", "-fstack-usage"]
