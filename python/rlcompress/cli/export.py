@@ -15,10 +15,10 @@ from rlcompress.exporters import FORMATS, LAYOUTS, Exported, export
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="c", show_default=True)
 @click.option("--layout", type=click.Choice(list(LAYOUTS)), default="plain", show_default=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path(), help="A folder, or one of the files.")
+@click.option("-o", "--out", type=click.Path(), default=".", help="A folder (DIR/), or one of the files.")
 @click.option("--name", help="Prefix of everything in the files; without it, the file's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(file: Path, form: str, layout: str, out: Path, name: str | None, as_json: bool) -> None:
+def command(file: Path, form: str, layout: str, out: str, name: str | None, as_json: bool) -> None:
     """Write FILE (.rlc) as source code that gives the same bits, and print what it takes on a device."""
     written = export(file, form, out, name=name, layout=layout)
     click.echo(json.dumps(_plain(written), indent=1) if as_json else _text(written))
@@ -32,17 +32,20 @@ def _plain(written: Exported) -> dict[str, object]:
 
 
 def _text(written: Exported) -> str:
-    code = "not measured: there is no GCC here, or the file is compiled with your program"
-    stack = ""
+    memory = f"{written.workspace_bytes:,} bytes of workspace"
+    code = "not measured: there is no GCC here"
+    if written.stack_bytes:
+        memory = f"no workspace; at least {written.stack_bytes:,} bytes of stack"
+        code = "not measured: it is compiled with your program"
     if written.code is not None:
         code = f"{written.code.code_bytes:,} bytes ({written.code.target}); {written.flash_bytes:,} with the constants"
-        stack = f", and at most {written.code.stack_bytes:,} bytes of stack"
+        memory += f", and at most {written.code.stack_bytes:,} bytes of stack"
     return "\n".join(
         [
             *(f"wrote {path}" for path in written.files),
             f"  constants  {written.constant_bytes:,} bytes of flash",
             f"  code       {code}",
-            f"  memory     {written.workspace_bytes:,} bytes of workspace{stack}",
+            f"  memory     {memory}",
             f"  MACs       {written.macs:,}",
         ]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from rlcompress.exporters.exported import CodeSize
@@ -13,28 +14,31 @@ CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d1
 _COMPILERS = (("arm-none-eabi-gcc", CORTEX_M4, "Cortex-M4F"), ("gcc", (), "this machine"))
 
 
-def code_size(source: Path, constant_bytes: int) -> CodeSize | None:
+def code_size(texts: Mapping[str, str], constant_bytes: int) -> CodeSize | None:
     """Bytes of code and stack of a C file at -Os: for a Cortex-M4F where its compiler is installed, else for this
     machine; None where there is no GCC.
 
     Args:
-        source: the C file.
-        constant_bytes: of its arrays, which are not code.
+        texts: name -> text of the C file and of its header.
+        constant_bytes: of the arrays, which are not code.
     """
     for compiler, options, where in _COMPILERS:
         found, size = shutil.which(compiler), shutil.which(compiler.replace("gcc", "size"))
         if found is None or size is None:
             continue
-        measured = _measure(found, size, options, source)
+        measured = _measure(found, size, options, texts)
         if measured is not None:
             text, stack = measured
             return CodeSize(f"{where}, {compiler} -Os", text - constant_bytes, stack)
     return None
 
 
-def _measure(compiler: str, size: str, options: tuple[str, ...], source: Path) -> tuple[int, int] | None:
+def _measure(compiler: str, size: str, options: tuple[str, ...], texts: Mapping[str, str]) -> tuple[int, int] | None:
     with tempfile.TemporaryDirectory() as folder:
+        for name, content in texts.items():
+            (Path(folder) / name).write_text(content, encoding="utf-8")
         built = Path(folder) / "network.o"
+        source = next(str(Path(folder) / name) for name in texts if name.endswith(".c"))
         command = [compiler, *options, "-std=c99", "-Os", "-fno-asynchronous-unwind-tables", "-fstack-usage"]
         done = subprocess.run([*command, "-c", source, "-o", built], capture_output=True, check=False)
         if done.returncode != 0:

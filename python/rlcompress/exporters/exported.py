@@ -45,7 +45,8 @@ class Exported:
         constant_bytes: exact flash of weights, biases, scales and indices.
         workspace_bytes: exact memory that the caller gives to an inference.
         macs: multiply-accumulates of one inference.
-        code: size of the code, or None where no compiler was found.
+        code: size of the code, or None where no compiler was found, or where your program's compiler decides.
+        stack_bytes: of the values between layers where there is no workspace for them; registers and calls are extra.
     """
 
     files: tuple[Path, ...]
@@ -53,6 +54,7 @@ class Exported:
     workspace_bytes: int
     macs: int
     code: CodeSize | None
+    stack_bytes: int = 0
 
     @property
     def flash_bytes(self) -> int | None:

@@ -28,6 +28,9 @@ COMPILERS = {
     "gcc-O3-contracting": ["gcc", "-O3", "-march=native", "-ffp-contract=fast"],
     "gcc-Os-integers": ["gcc", "-Os", "-DRLCOMPRESS_SOFT_FLOAT"],
     "clang-O2-contracting": ["clang", "-O2", "-march=native", "-ffp-contract=fast"],
+    "clang-O2-unsafe": ["clang", "-O2", "-funsafe-math-optimizations"],
+    "clang-O2-reciprocal": ["clang", "-O2", "-march=native", "-freciprocal-math"],
+    "clang-O2-associative": ["clang", "-O2", "-fassociative-math", "-fno-signed-zeros"],
     "gcc-O0-sanitised": ["gcc", "-O0", "-fsanitize=undefined", "-fno-sanitize-recover"],
 }
 
@@ -104,6 +107,14 @@ def test_the_object_needs_nothing_and_keeps_nothing(tmp_path: Path) -> None:
         assert not [row for row in rows if row[-2] in "bBdDC"], "a variable"
 
 
+@pytest.mark.parametrize("name", ["v1_balance", "v1_integer", "v1_sparse"])
+def test_clang_finds_nothing_unused(name: str, tmp_path: Path) -> None:
+    found = compiler("clang")
+    written = export(next(path for path in GOLDEN if path.stem == name), "c", tmp_path)
+    done = run(found, "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", written.files[1])
+    assert done.returncode == 0, done.stderr
+
+
 def test_constants_are_counted_exactly(tmp_path: Path) -> None:
     weight = np.arange(24 * 40).reshape(24, 40) % 7 - 3
     dense = Network((Dense(weight, np.ones(24)),))
@@ -159,6 +170,11 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     properties = dict(line.split("=", 1) for line in (library / "library.properties").read_text().splitlines())
     described = json.loads((library / "library.json").read_text())
     assert properties["name"] == described["name"] == "lander"
+    assert not {"avr", "*"} & set(properties["architectures"].split(","))
+    keywords = (library / "keywords.txt").read_text()
+    assert "lander_workspace\tKEYWORD1\n" in keywords
+    assert ("lander_decide" in keywords) == (name == "v1_balance")
+    assert written.code == export(path, "c", tmp_path / "plain/", name="lander").code
     assert properties["version"] == described["version"]
     sketch = (library / "examples" / "lander_demo" / "lander_demo.ino").read_text()
     (tmp_path / "sketch.cpp").write_text(f"{SKETCH_STUBS}{sketch}\nint main() {{ setup(); loop(); }}\n")
@@ -178,7 +194,24 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0
     runtime = Runtime(path)
     action = np.atleast_1d(runtime(np.zeros(runtime.contract.observation_shape, np.float32)))
-    np.testing.assert_allclose([float(word) for word in done.stdout.split()[:-1]], action, rtol=1e-4)
+    passed, *printed = [float(word) for word in done.stdout.split()[:-1]]
+    assert passed == 0
+    np.testing.assert_allclose(printed, action, rtol=1e-4)
+
+
+def test_a_slash_makes_a_folder_and_other_suffixes_are_refused(tmp_path: Path) -> None:
+    network = Network((Dense([[1, 2]], [3]),))
+    written = export(network, out=f"{tmp_path}/v1.2/", name="lander")
+    assert written.files[0] == tmp_path / "v1.2" / "lander.h"
+    for form, layout, file, words in (
+        ("c", "plain", "lander.txt", "ends in .h or .c expected, found"),
+        ("cpp", "plain", "lander.h", "ends in .hpp expected"),
+        ("c", "plain", "lander.rlc", "lander.rlc/"),
+        ("c", "arduino", "lib.zip", "a folder .layout arduino. expected"),
+    ):
+        with pytest.raises(InvalidValueError, match=words):
+            export(network, form, tmp_path / file, layout=layout)
+    assert [path.name for path in tmp_path.iterdir()] == ["v1.2"]
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from embed.exported import cases_of, random_stored
 from embed.targets import SVE, SVE_OPTIONS, commands
 from rlcompress import artifact
+from rlcompress.cli import main
 from rlcompress.exporters import export
 from rlcompress.exporters.cpp import cpp_source
-from rlcompress.layers import Dense
+from rlcompress.layers import Dense, IntegerDense
 from rlcompress.network import Network
 
 GOLDEN = sorted((Path(__file__).resolve().parents[2] / "golden").glob("v*.rlc"))
@@ -25,6 +27,7 @@ COMPILERS = {
     "gcc-O1-strict": ["g++", "-O1", *WARNINGS],
     "gcc-O2-without-avx512": ["g++", "-O2", "-march=native", "-mno-avx512f", *WARNINGS],
     "clang-O2-contracting": ["clang++", "-O2", "-march=native", "-ffp-contract=fast", "-Wall", "-Werror"],
+    "clang-O2-unsafe": ["clang++", "-O2", "-march=native", "-funsafe-math-optimizations", "-Wall", "-Werror"],
 }
 MAIN = """\
 #define {big}_SELF_TEST
@@ -102,3 +105,25 @@ def test_constants_are_counted_exactly() -> None:
     made = cpp_source(Network((Dense(np.ones((20, 30)), np.ones(20)),)), "n")
     assert made.constant_bytes == 4 * (20 * 30 + 20)
     assert made.stack_bytes == 4 * 20
+
+
+def test_stack_is_no_workspace(tmp_path: Path) -> None:
+    weight = np.ones((4, 40), np.int8)
+    layer = IntegerDense(weight, np.zeros(4, np.int32), 1.0, 0, np.ones(4, np.float32))
+    artifact.save(Network((layer,)), tmp_path / "net.rlc")
+    written = export(tmp_path / "net.rlc", "cpp", tmp_path)
+    assert (written.workspace_bytes, written.stack_bytes) == (0, 4 * 4 + 40)
+    done = CliRunner().invoke(main, ["export", str(tmp_path / "net.rlc"), "--format", "cpp", "-o", str(tmp_path)])
+    assert "no workspace; at least 56 bytes of stack" in done.output
+    assert "it is compiled with your program" in done.output
+
+
+def test_macros_of_the_user_stay(tmp_path: Path) -> None:
+    found = shutil.which("g++")
+    if found is None:
+        pytest.skip("g++ is not installed")
+    export(GOLDEN[0], "cpp", tmp_path, name="net")
+    own = "#define ALWAYS_INLINE inline\n#define PLAIN_LANES 3\n"
+    use = "ALWAYS_INLINE int f() { return PLAIN_LANES - 3; }\nint main() { return f(); }\n"
+    (tmp_path / "main.cpp").write_text(f'{own}#include "net.hpp"\n{use}', encoding="utf-8")
+    subprocess.run([found, "-std=c++17", "-Werror", "-fsyntax-only", tmp_path / "main.cpp"], check=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from embed.exported import cases_of, random_stored
-from rlcompress.errors import MissingToolError
+from rlcompress.errors import MissingToolError, RlcompressError
 from rlcompress.exporters import export
 from rlcompress.layers import Dense
 from rlcompress.network import Network
@@ -120,6 +120,22 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(MissingToolError, match=r"clang is missing.*apt-get install clang lld"):
         export(Network((Dense([[1.0]], [0.0]),)), "wasm", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("No available targets are compatible", MissingToolError), ("error: expected identifier", RlcompressError)],
+)
+def test_words_of_the_compiler_are_shown(
+    said: str, expected: type[Exception], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for tool in ("clang", "wasm-ld"):
+        (tmp_path / tool).write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RlcompressError, match=said) as found:
+        export(Network((Dense([[1.0]], [0.0]),)), "wasm", tmp_path)
+    assert type(found.value) is expected
 
 
 @pytest.mark.usefixtures("clang")

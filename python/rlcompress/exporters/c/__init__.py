@@ -15,14 +15,13 @@ __all__ = ["CSource", "c_source", "write_c"]
 def write_c(network: Network, options: ExportOptions) -> Exported:
     """Write `NAME.h` and `NAME.c`, or for the layout arduino a folder `NAME` with them, metadata and a sketch."""
     made = c_source(network, options.name)
-    texts = {f"{options.name}.h": made.header, f"{options.name}.c": made.source}
-    folder = options.folder
+    plain = {f"{options.name}.h": made.header, f"{options.name}.c": made.source}
+    texts, folder = plain, options.folder
     if options.layout == "arduino":
         texts, folder = library_files(network, made), folder / options.name
     paths = tuple(folder / name for name in texts)
     for path, text in zip(paths, texts.values()):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
-    source = next(path for path in paths if path.suffix == ".c")
-    code = code_size(source, made.constant_bytes)
+    code = code_size(plain, made.constant_bytes)
     return Exported(paths, made.constant_bytes, made.workspace_bytes, made.macs, code)

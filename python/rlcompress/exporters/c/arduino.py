@@ -9,6 +9,8 @@ from rlcompress.exporters.c.source import CSource
 from rlcompress.network import Network
 
 _VERSION = "1.0.0"
+_AVR = "On AVR the constants lie in RAM, not in flash, so it is not listed."
+_ARCHITECTURES = "esp32,esp8266,mbed,mbed_nano,mbed_portenta,nrf52,renesas_portenta,renesas_uno,rp2040,sam,samd,stm32"
 
 
 def library_files(network: Network, made: CSource) -> dict[str, str]:
@@ -17,11 +19,24 @@ def library_files(network: Network, made: CSource) -> dict[str, str]:
     return {
         "library.properties": _properties(made),
         "library.json": _platformio(made),
-        "keywords.txt": "".join(f"{name}_{word}\tKEYWORD2\n" for word in ("run", "decide", "self_test", "workspace")),
-        f"src/{name}.h": made.header,
+        "keywords.txt": _keywords(network, name),
+        f"src/{name}.h": _with_self_test(made),
         f"src/{name}.c": made.source,
         f"examples/{name}_demo/{name}_demo.ino": _sketch(network, name),
     }
+
+
+def _keywords(network: Network, name: str) -> str:
+    functions = ["run", *(["decide"] if isinstance(network.contract.head, Argmax) else []), "self_test"]
+    rows = [f"{name}_workspace\tKEYWORD1", *(f"{name}_{word}\tKEYWORD2" for word in functions)]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _with_self_test(made: CSource) -> str:
+    """The header: a sketch cannot define a macro for the library's files, and the linker drops what is not called."""
+    macro = f"{made.name.upper()}_SELF_TEST"
+    first = "#include <stddef.h>\n"
+    return made.header.replace(first, f"#ifndef {macro}\n#define {macro}\n#endif\n\n{first}", 1)
 
 
 def _sentence(made: CSource) -> str:
@@ -35,10 +50,10 @@ def _properties(made: CSource) -> str:
         "author": "rlcompress",
         "maintainer": "rlcompress",
         "sentence": _sentence(made),
-        "paragraph": f"{made.macs} multiply-accumulates an inference, no heap, the same bits on every processor.",
+        "paragraph": f"{made.macs} multiply-accumulates an inference, no heap, the same bits everywhere. {_AVR}",
         "category": "Data Processing",
         "url": "",
-        "architectures": "*",
+        "architectures": _ARCHITECTURES,
         "includes": f"{made.name}.h",
     }
     return "".join(f"{key}={value}\n" for key, value in entries.items())
@@ -68,6 +83,8 @@ static float observation[{big}_INPUT_SIZE];
 {action}
 void setup() {{
   Serial.begin(115200);
+  Serial.print("self-test (0 is right): ");
+  Serial.println({name}_self_test(&workspace));
 }}
 
 void loop() {{

@@ -18,10 +18,32 @@ REFUSALS = """\
 #endif
 """
 
+
+def float_control(word: str) -> str:
+    """The pragma for Clang, which ignores it on processors other than x86 and AArch64, and says so."""
+    return (
+        '#pragma clang diagnostic push\n#pragma clang diagnostic ignored "-Wignored-pragmas"\n'
+        f"#pragma float_control({word})\n#pragma clang diagnostic pop\n"
+    )
+
+
+PRECISE = f"""\
+/* Clang tells of few parts of -ffast-math. "precise" allows contraction, so that is switched off after it. */
+{float_control("precise, on")}\
+#if __clang_major__ >= 13
+#pragma clang fp reassociate(off)
+#endif
+#if __clang_major__ >= 18
+#pragma clang fp reciprocal(off)
+#endif
+#pragma STDC FP_CONTRACT OFF
+"""
+"""What undoes the options of Clang that change results, for the rest of a file or up to a pop."""
+
 GUARD = f"""\
 {REFUSALS}\
 #if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
+{PRECISE}\
 #elif defined(__GNUC__)
 #pragma GCC optimize("fp-contract=off")
 #endif
@@ -40,12 +62,13 @@ GUARD = f"""\
 """
 
 _BITS = """\
-static inline uint32_t bits_of(float x) {
+/* Which of the two a network needs depends on the processor. */
+static inline __attribute__((unused)) uint32_t bits_of(float x) {
   union { float f; uint32_t u; } v;
   v.f = x;
   return v.u;
 }
-static inline float from_bits(uint32_t u) {
+static inline __attribute__((unused)) float from_bits(uint32_t u) {
   union { uint32_t u; float f; } v;
   v.u = u;
   return v.f;

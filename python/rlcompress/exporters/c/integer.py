@@ -103,7 +103,8 @@ def _stream(layer: IntegerDense) -> np.ndarray[tuple[int, ...], np.dtype[np.int8
 def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
     name = f"integer_{width}{'_relu' if relu else ''}"
     sums = "".join(f"    int32_t s{b} = b[{b}];\n" for b in range(width))
-    products = (" + ".join(f"v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
+    # int may have 16 bits, which two products overflow
+    products = (" + ".join(f"(int32_t)v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
     dots = "".join(f"      s{b} += {product};\n" for b, product in enumerate(products))
     value = "relu_of((float)s{b} * r[{b}])" if relu else "(float)s{b} * r[{b}]"
     ends = "".join(f"    y[{b}] = {value.format(b=b)};\n" for b in range(width))

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from rlcompress.arrays import FloatArray
-from rlcompress.artifact.golden import golden_inputs
 from rlcompress.contract import Argmax
 from rlcompress.exporters.c.arithmetic import GUARD
 from rlcompress.exporters.c.dense import add_dense
 from rlcompress.exporters.c.ends import add_head, add_input
 from rlcompress.exporters.c.integer import add_integer
-from rlcompress.exporters.c.unit import Unit, table
+from rlcompress.exporters.c.self_test import self_test
+from rlcompress.exporters.c.unit import Unit
+from rlcompress.exporters.stored_vectors import GOLDEN
 from rlcompress.layers import IntegerDense
 from rlcompress.network import Network
-from rlcompress.runtime import Runtime
-
-GOLDEN = 4
 
 
 @dataclass(frozen=True)
@@ -59,9 +54,8 @@ def c_source(network: Network, name: str, golden: int = GOLDEN) -> CSource:
             add_dense(unit, layer, index)
     add_head(unit, network.contract, network.output_size)
     floats = max(1, sum(unit.floats))
-    source = "\n".join(
-        [f'#include "{name}.h"\n', GUARD, unit.text(), _run(unit, network, name), _self_test(network, name, golden)]
-    )
+    test = self_test(unit, network, name, golden)
+    source = "\n".join([f'#include "{name}.h"\n', GUARD, unit.text(), _run(unit, network, name), test])
     header = _header(network, name, floats)
     return CSource(name, header, source, unit.constant_bytes, 4 * floats, network.macs)
 
@@ -78,8 +72,8 @@ def _header(network: Network, name: str, floats: int) -> str:
 /* {name}: a network in C99, made by rlcompress ({network.parameter_count} parameters, {network.macs} MACs).
    Re-entrant: nothing is kept between calls, and the caller owns all memory. The floating-point unit must be in its
    reset state: round to nearest, subnormal numbers kept. */
-#ifndef {big}_H
-#define {big}_H
+#ifndef RLCOMPRESS_{name}_H
+#define RLCOMPRESS_{name}_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -102,7 +96,8 @@ typedef struct {{
 void {name}_run(const float *observation, float *action, {name}_workspace *workspace);
 
 #ifdef {big}_SELF_TEST
-/* Runs the stored vectors: 0 when every bit is right, else the number of the first wrong one, from 1. */
+/* Runs the stored vectors and checks the constants: 0 when every bit is right, else the number of the first wrong
+   vector, from 1, or one more than there are vectors where a constant is wrong. */
 int {name}_self_test({name}_workspace *workspace);
 #endif
 
@@ -130,27 +125,3 @@ def _run(unit: Unit, network: Network, name: str) -> str:
         f"void {name}_run({arguments.format('float *action, ')}) {{\n"
         f"  action[0] = (float){name}_decide(observation, workspace);\n}}\n"
     )
-
-
-def _self_test(network: Network, name: str, golden: int) -> str:
-    """Vectors and the function that runs them; their bytes count only where the macro is defined."""
-    observations = golden_inputs(network.contract, golden)
-    rows = observations.reshape(golden, *network.contract.observation_shape)
-    actions: FloatArray = np.asarray(Runtime(network)(rows), np.float32).reshape(golden, -1)
-    big = name.upper()
-    return f"""\
-#ifdef {big}_SELF_TEST
-{table("golden_observations", observations.reshape(-1))}
-{table("golden_actions", actions.view(np.uint32).reshape(-1))}
-int {name}_self_test({name}_workspace *workspace) {{
-  for (int i = 0; i < {golden}; ++i) {{
-    union {{ float f[{big}_ACTION_SIZE]; uint32_t u[{big}_ACTION_SIZE]; }} action;
-    {name}_run(golden_observations + {big}_INPUT_SIZE * i, action.f, workspace);
-    for (int j = 0; j < {big}_ACTION_SIZE; ++j) {{
-      if (action.u[j] != golden_actions[{big}_ACTION_SIZE * i + j]) return i + 1;
-    }}
-  }}
-  return 0;
-}}
-#endif
-"""

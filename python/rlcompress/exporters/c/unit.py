@@ -108,6 +108,11 @@ class Unit:
         """The values are now in this buffer."""
         self.buffer, self.here = buffer, name
 
+    @property
+    def place(self) -> str:
+        """The C expression of the present values outside the function that runs the network."""
+        return "workspace->values" + (f" + {self.floats[0]}" if self.buffer == 1 and self.floats[0] else "")
+
     def text(self) -> str:
         """Pieces, constants and functions."""
         arrays = "".join(table(name, values) for name, values in self.arrays)

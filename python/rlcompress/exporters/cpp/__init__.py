@@ -15,4 +15,4 @@ def write_cpp(network: Network, options: ExportOptions) -> Exported:
     made = cpp_source(network, options.name)
     path = options.folder / f"{options.name}.hpp"
     write_atomically(path, made.text.encode())
-    return Exported((path,), made.constant_bytes, made.stack_bytes, network.macs, None)
+    return Exported((path,), made.constant_bytes, 0, network.macs, None, made.stack_bytes)

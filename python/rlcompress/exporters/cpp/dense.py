@@ -8,7 +8,7 @@ DENSE_TEMPLATES: dict[str, str] = {
     "lanes": """\
 // Floats side by side in one register; plain floats where no vector unit multiplies and adds them at once.
 #if defined(RLCOMPRESS_SOFT_FLOAT)
-#define PLAIN_LANES
+#define RLCOMPRESS_PLAIN_LANES
 #elif defined(__AVX512F__) && defined(__AVX512VL__) && defined(__FMA__)
 inline constexpr size_t widest = 16, vectors_in_flight = 24, most_written_out = 320;
 #elif defined(__AVX__) && defined(__FMA__)
@@ -16,14 +16,14 @@ inline constexpr size_t widest = 8, vectors_in_flight = 12, most_written_out = 3
 #elif defined(__aarch64__) && defined(__ARM_NEON)
 inline constexpr size_t widest = 4, vectors_in_flight = 24, most_written_out = 320;
 #else
-#define PLAIN_LANES
+#define RLCOMPRESS_PLAIN_LANES
 #endif
-#if defined(PLAIN_LANES)
+#if defined(RLCOMPRESS_PLAIN_LANES)
 inline constexpr size_t widest = 4, vectors_in_flight = 4, most_written_out = 16;
 #endif
 template <size_t N>
 struct Register {
-#if defined(PLAIN_LANES)
+#if defined(RLCOMPRESS_PLAIN_LANES)
   struct Type {
     float lane[N];
     float& operator[](size_t i) { return lane[i]; }
@@ -38,41 +38,41 @@ template <size_t N>
 struct Lanes {
   using Type = typename Register<N>::Type;
   template <size_t... I>
-  static ALWAYS_INLINE Type splat_of(float x, std::index_sequence<I...>) { return Type{((void)I, x)...}; }
+  static RLCOMPRESS_INLINE Type splat_of(float x, std::index_sequence<I...>) { return Type{((void)I, x)...}; }
   template <size_t... I, class Weight>
-  static ALWAYS_INLINE Type load_of(const Weight* from, std::index_sequence<I...>) {
+  static RLCOMPRESS_INLINE Type load_of(const Weight* from, std::index_sequence<I...>) {
     return Type{static_cast<float>(from[I])...};
   }
-  static ALWAYS_INLINE Type splat(float x) { return splat_of(x, std::make_index_sequence<N>()); }
-  static ALWAYS_INLINE Type first(float x) {
+  static RLCOMPRESS_INLINE Type splat(float x) { return splat_of(x, std::make_index_sequence<N>()); }
+  static RLCOMPRESS_INLINE Type first(float x) {
     Type a{};
     a[0] = x;
     return a;
   }
   template <class Weight>
-  static ALWAYS_INLINE Type load(const Weight* from) { return load_of(from, std::make_index_sequence<N>()); }
-  static ALWAYS_INLINE Type load(const float* from) {
+  static RLCOMPRESS_INLINE Type load(const Weight* from) { return load_of(from, std::make_index_sequence<N>()); }
+  static RLCOMPRESS_INLINE Type load(const float* from) {
     Type a;
     __builtin_memcpy(&a, from, sizeof a);
     return a;
   }
-  static ALWAYS_INLINE void store(float* to, Type a) { __builtin_memcpy(to, &a, sizeof a); }
-#if defined(PLAIN_LANES)
-#undef PLAIN_LANES
-  static ALWAYS_INLINE Type fused_add(Type a, Type b, Type c) {
+  static RLCOMPRESS_INLINE void store(float* to, Type a) { __builtin_memcpy(to, &a, sizeof a); }
+#if defined(RLCOMPRESS_PLAIN_LANES)
+#undef RLCOMPRESS_PLAIN_LANES
+  static RLCOMPRESS_INLINE Type fused_add(Type a, Type b, Type c) {
     for (size_t i = 0; i < N; ++i) c[i] = fused(a[i], b[i], c[i]);
     return c;
   }
-  static ALWAYS_INLINE Type add(Type a, Type b) {
+  static RLCOMPRESS_INLINE Type add(Type a, Type b) {
     for (size_t i = 0; i < N; ++i) a[i] = a[i] + b[i];
     return a;
   }
-  static ALWAYS_INLINE Type relu(Type a) {
+  static RLCOMPRESS_INLINE Type relu(Type a) {
     for (size_t i = 0; i < N; ++i) a[i] = a[i] > 0.0F ? a[i] : 0.0F;
     return a;
   }
 #else
-  static ALWAYS_INLINE Type fused_add(Type a, Type b, Type c) {
+  static RLCOMPRESS_INLINE Type fused_add(Type a, Type b, Type c) {
 #if defined(__aarch64__)
     return vfmaq_f32(c, a, b);
 #else
@@ -83,8 +83,8 @@ struct Lanes {
     if constexpr (N == 4) return _mm_fmadd_ps(a, b, c);
 #endif
   }
-  static ALWAYS_INLINE Type add(Type a, Type b) { return a + b; }
-  static ALWAYS_INLINE Type relu(Type a) {
+  static RLCOMPRESS_INLINE Type add(Type a, Type b) { return a + b; }
+  static RLCOMPRESS_INLINE Type relu(Type a) {
 #if defined(__x86_64__) || defined(__i386__)
 #if defined(__AVX512VL__)
     if constexpr (N == 16) return _mm512_maskz_max_ps(0xFFFF, a, Type{});  // NaN: the second
@@ -99,13 +99,13 @@ struct Lanes {
 };
 
 template <class Step, size_t... I>
-ALWAYS_INLINE void each_step(const Step& step, std::index_sequence<I...>) {
+RLCOMPRESS_INLINE void each_step(const Step& step, std::index_sequence<I...>) {
   (step(I), ...);
 }
 
 // step(0), step(1), ..: written out where that makes few instructions.
 template <size_t Steps, size_t Instructions, class Step>
-ALWAYS_INLINE void for_each_step(const Step& step) {
+RLCOMPRESS_INLINE void for_each_step(const Step& step) {
   if constexpr (Instructions <= most_written_out) {
     each_step(step, std::make_index_sequence<Steps>());
   } else {
@@ -119,7 +119,7 @@ ALWAYS_INLINE void for_each_step(const Step& step) {
 // out; what both compute is the same.
 template <size_t Inputs, size_t Outputs, size_t Stride, size_t Sums, bool Relu, size_t N, size_t First, size_t Count,
           class Weight>
-ALWAYS_INLINE void dense_panel(const Weight* w, const float* start, const float* x, float* y) {
+RLCOMPRESS_INLINE void dense_panel(const Weight* w, const float* start, const float* x, float* y) {
   using L = Lanes<N>;
   const auto at = [](size_t v) { return First + v * N + N <= Outputs ? First + v * N : Outputs - N; };
   typename L::Type s[Sums][Count];
@@ -153,7 +153,7 @@ ALWAYS_INLINE void dense_panel(const Weight* w, const float* start, const float*
 
 // As few panels as the registers allow, of nearly the same width.
 template <size_t Inputs, size_t Outputs, size_t Stride, size_t Sums, bool Relu, size_t N, size_t First, class Weight>
-ALWAYS_INLINE void dense_panels(const Weight* w, const float* start, const float* x, float* y) {
+RLCOMPRESS_INLINE void dense_panels(const Weight* w, const float* start, const float* x, float* y) {
   constexpr size_t vectors = (Outputs - First + N - 1) / N;
   constexpr size_t most = vectors_in_flight / Sums;
   constexpr size_t panels = (vectors + most - 1) / most;
@@ -166,7 +166,7 @@ ALWAYS_INLINE void dense_panels(const Weight* w, const float* start, const float
 
 // Weights input by input, Stride apart. Half the widest vector where that leaves no lanes idle at small cost.
 template <size_t Inputs, size_t Outputs, size_t Stride, size_t Sums, bool Relu, class Weight>
-ALWAYS_INLINE void dense_columns(const Weight* w, const float* start, const float* x, float* y) {
+RLCOMPRESS_INLINE void dense_columns(const Weight* w, const float* start, const float* x, float* y) {
   constexpr size_t n = widest == 16 && (Outputs + 7) / 8 * Sums <= 8 ? 8 : widest;
   dense_panels<Inputs, Outputs, Stride, Sums, Relu, n, 0>(w, start, x, y);
 }
@@ -174,7 +174,7 @@ ALWAYS_INLINE void dense_columns(const Weight* w, const float* start, const floa
     "dense_rows": """\
 // s[0] + s[N / 2], s[1] + s[N / 2 + 1], .. and so on down to one sum.
 template <size_t N, size_t... I>
-ALWAYS_INLINE float halving(typename Lanes<N>::Type s, std::index_sequence<I...>) {
+RLCOMPRESS_INLINE float halving(typename Lanes<N>::Type s, std::index_sequence<I...>) {
   if constexpr (N == 4) {
     return (s[0] + s[2]) + (s[1] + s[3]);
   } else {
@@ -185,7 +185,7 @@ ALWAYS_INLINE float halving(typename Lanes<N>::Type s, std::index_sequence<I...>
 
 // Inputs in lanes, as each input has its own partial sum: Count outputs, weights output by output.
 template <size_t Inputs, size_t Sums, bool Relu, size_t Count, class Weight>
-ALWAYS_INLINE void dense_some_rows(const Weight* w, const float* start, const float* x, float* y) {
+RLCOMPRESS_INLINE void dense_some_rows(const Weight* w, const float* start, const float* x, float* y) {
   constexpr size_t n = widest < Sums ? widest : Sums, parts = Sums / n;
   using L = Lanes<n>;
   typename L::Type s[Count][parts];
@@ -225,7 +225,7 @@ ALWAYS_INLINE void dense_some_rows(const Weight* w, const float* start, const fl
 }
 
 template <size_t Inputs, size_t Outputs, size_t Sums, bool Relu, class Weight>
-ALWAYS_INLINE void dense_rows(const Weight* w, const float* start, const float* x, float* y) {
+RLCOMPRESS_INLINE void dense_rows(const Weight* w, const float* start, const float* x, float* y) {
   constexpr size_t most = widest == 16 ? 8 : 4, count = Outputs < most ? Outputs : most;
   dense_some_rows<Inputs, Sums, Relu, count>(w, start, x, y);
   if constexpr (Outputs > count) {

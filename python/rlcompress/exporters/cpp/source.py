@@ -9,22 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress.artifact.golden import golden_inputs
 from rlcompress.artifact.layout import filled_outputs, has_wide_weights, index_type, partial_sums
 from rlcompress.contract import Argmax, Clip, Contract, Squash
 from rlcompress.exporters.c.arithmetic import REFUSALS, pieces
 from rlcompress.exporters.c.rows import Rows
 from rlcompress.exporters.c.unit import spell, table
+from rlcompress.exporters.cpp.self_test import self_test
 from rlcompress.exporters.cpp.text import CLOSE, HEADER, NEEDS, OPEN, TEMPLATES
+from rlcompress.exporters.stored_vectors import GOLDEN
 from rlcompress.layers import IntegerDense
 from rlcompress.network import Network
-from rlcompress.runtime import Runtime
 
-GOLDEN = 4
 LINE = 64
 _INLINE = (
-    "#if defined(__GNUC__)\n#define ALWAYS_INLINE inline __attribute__((always_inline))\n#else\n"
-    "#define ALWAYS_INLINE inline\n#endif\n"
+    "#if defined(__GNUC__)\n#define RLCOMPRESS_INLINE inline __attribute__((always_inline))\n#else\n"
+    "#define RLCOMPRESS_INLINE inline\n#endif\n"
 )
 
 
@@ -35,7 +34,7 @@ class CppSource:
     Args:
         text: of the header.
         constant_bytes: of weights, biases, scales and indices.
-        stack_bytes: of the values between layers.
+        stack_bytes: of the values between layers, and of an integer layer's inputs as bytes.
     """
 
     text: str
@@ -51,7 +50,7 @@ class _Header:
     templates: list[str] = field(default_factory=list)
     pieces: set[str] = field(default_factory=set)
     body: list[str] = field(default_factory=list)
-    floats: int = 0
+    stack_bytes: int = 0
     here: str = "observation.data()"
 
     def constant(self, name: str, values: npt.NDArray[Any]) -> str:
@@ -69,7 +68,7 @@ class _Header:
 
     def values(self, name: str, count: int) -> str:
         """Room for the values between two stages."""
-        self.floats += count
+        self.stack_bytes += 4 * count
         alignment = f"alignas({LINE}) " if 4 * count >= LINE else ""
         self.body.append(f"{alignment}float {name}[{count}];")
         return name
@@ -93,16 +92,16 @@ def cpp_source(network: Network, name: str, golden: int = GOLDEN) -> CppSource:
         "PARTS": _parts(header),
         "RUN": head,
         "CLOSE": CLOSE,
-        "SELF_TEST": _self_test(network, big, golden),
+        "SELF_TEST": self_test(header.arrays, network, big, golden),
         "PARAMETERS": str(network.parameter_count),
         "MACS": str(network.macs),
         "INPUTS": str(contract.input_size),
         "ACTIONS": str(contract.action_size(network.output_size)),
         "NAME": name,
-        "BIG": big,
+        "GUARD": f"RLCOMPRESS_{name}_HPP",
     }
-    text = re.sub(r"\b(" + "|".join(parts) + r")(?=\b|_HPP)", lambda found: parts[found.group(1)], HEADER)
-    return CppSource(text, sum(values.nbytes for _, values in header.arrays), 4 * header.floats)
+    text = re.sub(r"\b(" + "|".join(parts) + r")\b", lambda found: parts[found.group(1)], HEADER)
+    return CppSource(text, sum(values.nbytes for _, values in header.arrays), header.stack_bytes)
 
 
 def _parts(header: _Header) -> str:
@@ -110,7 +109,7 @@ def _parts(header: _Header) -> str:
     texts = [pieces(header.pieces | {"bits"}), *(TEMPLATES[name] for name in header.templates)]
     functions = re.sub(r"^static (?:inline )?", "inline ", "\n".join(texts), flags=re.MULTILINE)
     constants = "\n".join(_constant(name, values) for name, values in header.arrays)
-    return f"{_INLINE}\n{functions}\n#undef ALWAYS_INLINE\n\n{constants}"
+    return f"{_INLINE}\n{functions}\n{constants}"
 
 
 def _constant(name: str, values: npt.NDArray[Any]) -> str:
@@ -199,6 +198,7 @@ def _add_integer(header: _Header, layer: IntegerDense, index: int) -> None:
     scale = header.constant(f"scale{index}", layer.row_scale)
     grid = spell(layer.input_scale), spell(-float(layer.input_zero)), spell(255 - layer.input_zero)
     target = header.values(f"y{index}", layer.out_features)
+    header.stack_bytes += layer.in_features  # the inputs as bytes
     sizes = f"{layer.in_features}, {layer.out_features}"
     header.call("integer_dense", sizes, weights, bias, scale, *grid, header.here, target)
     header.here = target
@@ -219,9 +219,14 @@ def _head(header: _Header, network: Network) -> str:
     if isinstance(head, Argmax):
         header.templates.append("argmax")
         start = f"{head.start} + " if head.start else ""
+        header.body.append(f"if (scores != nullptr) __builtin_memcpy(scores, {header.here}, sizeof {header.here});")
         header.body.append(f"return {start}detail::argmax<{outputs}>({header.here});")
         return (
-            f"// The number of the action.\ninline std::int32_t decide{arguments} {{\n{_lines(header)}}}\n\n"
+            "namespace detail {\n// scores: null, or where the values go that the action is chosen by.\n"
+            "RLCOMPRESS_INLINE std::int32_t decide(const std::array<float, input_size>& observation, float* scores) "
+            f"noexcept {{\n{_lines(header)}}}\n}}  // namespace detail\n\n"
+            f"// The number of the action.\ninline std::int32_t decide{arguments} {{\n"
+            "  return detail::decide(observation, nullptr);\n}\n\n"
             f"inline std::array<float, action_size> run{arguments} {{\n"
             "  return {static_cast<float>(decide(observation))};\n}\n"
         )
@@ -238,27 +243,3 @@ def _head(header: _Header, network: Network) -> str:
 
 def _lines(header: _Header) -> str:
     return "".join(f"  {line}\n" for line in header.body)
-
-
-def _self_test(network: Network, big: str, golden: int) -> str:
-    observations = golden_inputs(network.contract, golden)
-    rows = observations.reshape(golden, *network.contract.observation_shape)
-    actions = np.asarray(Runtime(network)(rows), np.float32).reshape(golden, -1)
-    nested = [", ".join(map(spell, row.tolist())) for row in observations]
-    bits = [", ".join(f"{word}U" for word in row.tolist()) for row in actions.view(np.uint32)]
-    return f"""\
-#ifdef {big}_SELF_TEST
-// Runs the stored vectors: 0 when every bit is right, else the number of the first wrong one, from 1.
-inline int self_test() noexcept {{
-  constexpr std::array<float, input_size> observations[] = {{{", ".join(f"{{{row}}}" for row in nested)}}};
-  constexpr std::array<std::uint32_t, action_size> actions[] = {{{", ".join(f"{{{row}}}" for row in bits)}}};
-  for (int i = 0; i < {golden}; ++i) {{
-    const std::array<float, action_size> action = run(observations[i]);
-    for (std::size_t j = 0; j < action_size; ++j) {{
-      if (detail::bits_of(action[j]) != actions[i][j]) return i + 1;
-    }}
-  }}
-  return 0;
-}}
-#endif
-"""

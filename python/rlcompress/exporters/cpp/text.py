@@ -4,12 +4,12 @@ registers.
 
 from __future__ import annotations
 
+from rlcompress.exporters.c.arithmetic import PRECISE, float_control
 from rlcompress.exporters.cpp.dense import DENSE_TEMPLATES
 
-OPEN = """\
+OPEN = f"""\
 #if defined(__clang__)
-#pragma float_control(push)
-#pragma STDC FP_CONTRACT OFF
+{float_control("push")}{PRECISE}\
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
@@ -22,9 +22,9 @@ OPEN = """\
 #endif
 """
 
-CLOSE = """\
+CLOSE = f"""\
 #if defined(__clang__)
-#pragma float_control(pop)
+{float_control("pop")}\
 #elif defined(__GNUC__)
 #pragma GCC pop_options
 #endif
@@ -35,7 +35,7 @@ TEMPLATES: dict[str, str] = {
     "sparse": """\
 // Per output one sum over the kept weights in the order of their inputs.
 template <size_t Outputs, class Weight, class Index>
-ALWAYS_INLINE void sparse(const Weight* w, const float* start, const Index* counts, const Index* indices,
+RLCOMPRESS_INLINE void sparse(const Weight* w, const float* start, const Index* counts, const Index* indices,
                           const float* x, float* y) {
   for (size_t j = 0; j < Outputs; ++j) {
     float s = start == nullptr ? 0.0F : start[j];
@@ -47,7 +47,7 @@ ALWAYS_INLINE void sparse(const Weight* w, const float* start, const Index* coun
     "integer_dense": """\
 // Bytes of the inputs, exact sums of integers.
 template <size_t Inputs, size_t Outputs>
-ALWAYS_INLINE void integer_dense(const int8_t* w, const int32_t* bias, const float* scale, float step, float low,
+RLCOMPRESS_INLINE void integer_dense(const int8_t* w, const int32_t* bias, const float* scale, float step, float low,
                                  float high, const float* x, float* y) {
   uint8_t q[Inputs];
   const uint32_t zero = 0x4B400000U + static_cast<uint32_t>(static_cast<int32_t>(low));
@@ -59,40 +59,40 @@ ALWAYS_INLINE void integer_dense(const int8_t* w, const int32_t* bias, const flo
   }
   for (size_t j = 0; j < Outputs; ++j, w += Inputs) {
     int32_t s = bias[j];
-    for (size_t k = 0; k < Inputs; ++k) s += w[k] * q[k];
+    for (size_t k = 0; k < Inputs; ++k) s += int32_t{w[k]} * q[k];
     y[j] = static_cast<float>(s) * scale[j];
   }
 }
 """,
     "scale_columns": """\
 template <size_t N>
-ALWAYS_INLINE void scale_columns(const float* x, const float* factor, float* y) {
+RLCOMPRESS_INLINE void scale_columns(const float* x, const float* factor, float* y) {
   for (size_t k = 0; k < N; ++k) y[k] = x[k] * factor[k];
 }
 """,
     "scale_rows": """\
 // bias: added after the factor, or a null pointer.
 template <size_t N>
-ALWAYS_INLINE void scale_rows(float* y, const float* factor, const float* bias) {
+RLCOMPRESS_INLINE void scale_rows(float* y, const float* factor, const float* bias) {
   for (size_t j = 0; j < N; ++j) y[j] = bias == nullptr ? y[j] * factor[j] : fused(y[j], factor[j], bias[j]);
 }
 """,
     "normalise": """\
 template <size_t N>
-ALWAYS_INLINE void normalise(const float* x, const float* mean, const float* scale, float clip, float* y) {
+RLCOMPRESS_INLINE void normalise(const float* x, const float* mean, const float* scale, float clip, float* y) {
   for (size_t k = 0; k < N; ++k) y[k] = bounded((x[k] - mean[k]) / scale[k], -clip, clip);
 }
 """,
     "select": """\
 template <size_t N, class Index>
-ALWAYS_INLINE void select(const float* x, const Index* selection, float* y) {
+RLCOMPRESS_INLINE void select(const float* x, const Index* selection, float* y) {
   for (size_t k = 0; k < N; ++k) y[k] = x[selection[k]];
 }
 """,
     "argmax": """\
 // Index of the first largest value; NaN never wins.
 template <size_t N>
-ALWAYS_INLINE int32_t argmax(const float* y) {
+RLCOMPRESS_INLINE int32_t argmax(const float* y) {
   size_t best = 0;
   for (size_t i = 1; i < N; ++i) {
     if (y[i] > y[best] || (y[best] != y[best] && y[i] == y[i])) best = i;
@@ -102,7 +102,7 @@ ALWAYS_INLINE int32_t argmax(const float* y) {
 """,
     "head_raw": """\
 template <size_t N>
-ALWAYS_INLINE void head_raw(const float* y, float* action) {
+RLCOMPRESS_INLINE void head_raw(const float* y, float* action) {
   bool all_numbers = true;
   for (size_t i = 0; i < N; ++i) all_numbers = all_numbers && y[i] == y[i];
   for (size_t i = 0; i < N; ++i) action[i] = y[i];
@@ -113,14 +113,14 @@ ALWAYS_INLINE void head_raw(const float* y, float* action) {
 """,
     "head_clip": """\
 template <size_t N>
-ALWAYS_INLINE void head_clip(const float* y, const float* low, const float* high, const float* scale,
+RLCOMPRESS_INLINE void head_clip(const float* y, const float* low, const float* high, const float* scale,
                              const float* offset, float* action) {
   for (size_t i = 0; i < N; ++i) action[i] = canonical(fused(bounded(y[i], low[i], high[i]), scale[i], offset[i]));
 }
 """,
     "head_squash": """\
 template <size_t N>
-ALWAYS_INLINE void head_squash(const float* y, const float* low, const float* high, const float* scale,
+RLCOMPRESS_INLINE void head_squash(const float* y, const float* low, const float* high, const float* scale,
                                const float* offset, float* action) {
   for (size_t i = 0; i < N; ++i) {
     action[i] = canonical(fused(tanh_of(bounded(y[i], low[i], high[i])), scale[i], offset[i]));
@@ -147,8 +147,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 HEADER = """\
 // NAME: a network in C++17, made by rlcompress (PARAMETERS parameters, MACS MACs). Include it where it is used; the
 // compiler sees every size and weight. Re-entrant. The floating-point unit must be in its reset state.
-#ifndef BIG_HPP
-#define BIG_HPP
+#ifndef GUARD
+#define GUARD
 
 #include <array>
 #include <cstddef>
@@ -182,6 +182,7 @@ PARTS
 }  // namespace detail
 
 RUN
+#undef RLCOMPRESS_INLINE
 CLOSE
 SELF_TEST
 }  // namespace NAME

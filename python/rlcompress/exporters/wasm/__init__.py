@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from rlcompress.artifact import write_atomically
-from rlcompress.errors import MissingToolError
+from rlcompress.errors import MissingToolError, RlcompressError
 from rlcompress.exporters.c.source import CSource, c_source
 from rlcompress.exporters.exported import CodeSize, Exported, ExportOptions
 from rlcompress.exporters.wasm.text import LOADER, MODULE
@@ -25,6 +26,7 @@ _OPTIONS = (
     "-nostdlib",
     "-Wl,--no-entry,--stack-first,--strip-all,-z,stack-size=8192",
 )
+_MARKS = re.compile("NAME|BIG")
 _EXPORTS = ("run", "self_test", "observation", "action", "input_size", "action_size")
 
 
@@ -33,6 +35,7 @@ def write_wasm(network: Network, options: ExportOptions) -> Exported:
 
     Raises:
         MissingToolError: there is no clang that makes WebAssembly, or no linker for it.
+        RlcompressError: clang does not compile the module.
     """
     made = c_source(network, options.name)
     module = _compiled(made)
@@ -51,7 +54,7 @@ def _compiled(made: CSource) -> bytes:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{made.name}.h").write_text(made.header, encoding="utf-8")
-        text = made.source + MODULE.replace("NAME", made.name).replace("BIG", made.name.upper())
+        text = made.source + _MARKS.sub(lambda mark: made.name if mark[0] == "NAME" else made.name.upper(), MODULE)
         (folder / f"{made.name}.c").write_text(text, encoding="utf-8")
         exports = [f"-Wl,--export=module_{word}" for word in _EXPORTS]
         define = f"-D{made.name.upper()}_SELF_TEST"
@@ -60,5 +63,7 @@ def _compiled(made: CSource) -> bytes:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             words = " ".join(done.stderr.split())[:300]
-            raise MissingToolError(clang, f"a clang with the wasm32 target (version 11 or later) expected: {words}")
+            if "target" in words or "unknown argument" in words:
+                raise MissingToolError(clang, f"a clang with the wasm32 target (version 11 or later) expected: {words}")
+            raise RlcompressError(f"name {made.name}: {clang} does not compile the module: {words}")
         return (folder / "module.wasm").read_bytes()
