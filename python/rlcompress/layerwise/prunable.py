@@ -17,6 +17,7 @@ from rlcompress.layerwise.traced_layers import Call, Site, prunable_sites, trace
 from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.training.private_copy import preserved_generators, private_copy, sharing_copy
+from rlcompress.training.weight_masks import patterns_of
 
 if TYPE_CHECKING:
     import torch
@@ -229,7 +230,7 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
         example_inputs = np.zeros((1, network.input_size), np.float32)
     with preserved_generators():
         copied = private_copy(module)
-        sites, notes = prunable_sites(copied.model, (skip,) if isinstance(skip, str) else tuple(skip))
+        sites, notes = prunable_sites(copied.model, patterns_of(skip))
         calls = None if example_inputs is None else trace_calls(copied.model, sites, example_inputs)
     notes = [*copied.notes, *notes]
     if calls is None:

@@ -18,7 +18,15 @@ from rlcompress.training.mask_search import MaskSearch, Schedule
 from rlcompress.training.masked_training import MaskedTraining
 from rlcompress.training.precision import restore, stored_types, widen
 from rlcompress.training.private_copy import private_copy
-from rlcompress.training.weight_masks import Counts, Masks, bool_masks, matches, parameters_of, weight_names
+from rlcompress.training.weight_masks import (
+    Counts,
+    Masks,
+    bool_masks,
+    matches,
+    parameters_of,
+    patterns_of,
+    weight_names,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -148,7 +156,7 @@ def _goal(
 def _chosen(model: torch.nn.Module, skip: Union[str, Sequence[str]]) -> tuple[str, ...]:
     """The weights to prune."""
     known = weight_names(model)
-    patterns = (skip,) if isinstance(skip, str) else tuple(skip)
+    patterns = patterns_of(skip)
     for pattern in patterns:
         if not any(matches(name, pattern) for name in known):
             raise InvalidValueError(f"skip: {pattern!r} matches no weight to prune; known: {', '.join(known)}")

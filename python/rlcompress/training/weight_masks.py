@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
@@ -42,6 +42,11 @@ def weight_names(model: torch.nn.Module) -> tuple[str, ...]:
             owners.setdefault(id(module.weight), f"{path}.weight" if path else "weight")
     values = (p for p in model.parameters() if id(p) in owners and p.requires_grad and p.numel())
     return tuple(owners[id(p)] for p in values)
+
+
+def patterns_of(skip: Union[str, Sequence[str]]) -> tuple[str, ...]:
+    """What is left dense, as patterns: a plain text is one of them."""
+    return (skip,) if isinstance(skip, str) else tuple(skip)
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -213,3 +213,28 @@ def test_the_verdict_names_the_target_that_is_missed() -> None:
     assert result.best_candidate is not None
     assert "sparsity met, score target not met" in result.best_candidate.reason
     assert "score target not met" in result.report()
+
+
+class Named(nn.Module):
+    """Two inputs, and outputs by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 8), nn.Linear(3, 8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.head(torch.relu(self.first(left) + self.second(right)))}
+
+
+def test_what_fine_tuning_takes_passes_the_trial_before_the_search() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(96, 6), torch.arange(96) % 3
+    judged: dict[str, Any] = {"target_sparsity": 0.5, "evaluations": 8, "agent_share": 0.0, "finetune_epochs": 1}
+    judged["evaluate"] = lambda model: 1.0
+    double = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).double()
+    found = rlc.prune(double, example_inputs=x[:1].double(), finetune_data=(x, y), **judged)
+    assert next(found.model.parameters()).dtype == torch.float64
+    batches = [((x[at : at + 32, :3], x[at : at + 32, 3:]), y[at : at + 32]) for at in (0, 32, 64)]
+    found = rlc.prune(Named(), example_inputs=(x[:1, :3], x[:1, 3:]), finetune_data=batches, **judged)
+    assert found.tuned is not None

@@ -26,7 +26,9 @@ from rlcompress.optional import require
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
 from rlcompress.training.labelled_rows import LabelledRows
+from rlcompress.training.model_inputs import input_type, outputs_of
 from rlcompress.training.objective import Objective
+from rlcompress.training.precision import widen
 from rlcompress.training.private_copy import preserved_generators
 
 
@@ -80,22 +82,19 @@ def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
         InvalidValueError: says what does not fit.
     """
     torch = require("torch")
+    widen(module)
     with preserved_generators(), torch.no_grad():
         first = rows if is_arrays(rows) else [next(iter(rows))]
-        labelled = LabelledRows(first, settings.batch_size, device=next(module.parameters()).device)
-        x, y, _ = next(labelled.epoch(settings.seed, 0))
-        objective = Objective(labelled.discrete)
+        device = next(module.parameters()).device
         try:
-            outputs = module.train()(x)
+            labelled = LabelledRows(first, settings.batch_size, device=device, kind=input_type(module))
+            x, y, _ = next(labelled.epoch(settings.seed, 0))
+            objective = Objective(labelled.discrete)
+            outputs = outputs_of(module.train(), x)
             objective.check(outputs, y)
             loss = float(objective.loss(outputs, y, None))
         except InvalidValueError as error:
             raise InvalidValueError(f"fine-tuning: {error}") from error
-        except Exception as error:
-            raise InvalidValueError(
-                f"fine-tuning: the model cannot be trained on rows of shape {tuple(x.shape)}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
     if not np.isfinite(loss):
         raise InvalidValueError(f"fine-tuning: a finite loss of the first rows expected, found {loss}; check the rows")
 
