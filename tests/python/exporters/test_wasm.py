@@ -140,7 +140,10 @@ def test_words_of_the_compiler_are_shown(
 
 @pytest.mark.usefixtures("clang")
 def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
-    """Headless Chromium, 12 seconds of its own time: 600 steps of 20 ms."""
+    """Headless Chromium, 12 seconds of its own time: 600 steps of 20 ms, of which this policy stays up at least 500.
+
+    From the page's chance starts it may leave the track later, between steps 524 and 600: one start in fourteen.
+    """
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("chromium is not installed")
@@ -161,4 +164,6 @@ def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
     steps = re.search(r'<output id="steps">(\d+)</output>', done.stdout)
     assert steps, done.stdout[-2000:] + done.stderr[-2000:]
     assert int(steps.group(1)) >= 500
-    assert "Balanced for 500 steps" in done.stdout
+    state = re.search(r'<span id="state">(.*?)</span>', done.stdout)
+    assert state is not None
+    assert state.group(1) in ("Balanced for 500 steps and more.", f"Fallen after {steps.group(1)} steps.")
