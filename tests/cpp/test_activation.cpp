@@ -76,7 +76,7 @@ void check_function(const KernelTable& table, const Function& f) {
 }  // namespace
 
 int main() {
-#define RLCOMPRESS_TARGET(name)                                                      \
+#define RLCOMPRESS_TARGET(name, compression)                                         \
   if (rlcompress::table_##name.available()) {                                        \
     for (const Function& f : functions) check_function(rlcompress::table_##name, f); \
   }

@@ -10,7 +10,7 @@ struct Target {
 };
 
 constexpr Target targets[] = {
-#define RLCOMPRESS_TARGET(name) {&table_##name, &compression_##name},
+#define RLCOMPRESS_TARGET(name, compression) {&table_##name, &compression_##compression},
 #include "targets/targets.def"
 #undef RLCOMPRESS_TARGET
 };

@@ -10,7 +10,7 @@ namespace rlcompress {
 namespace {
 
 constexpr const KernelTable* tables[] = {
-#define RLCOMPRESS_TARGET(name) &table_##name,
+#define RLCOMPRESS_TARGET(name, compression) &table_##name,
 #include "targets/targets.def"
 #undef RLCOMPRESS_TARGET
 };

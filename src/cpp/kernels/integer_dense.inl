@@ -98,8 +98,8 @@ RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerFinish& finish, std::si
   }
 }
 
-// Eight sums in flight; more cost tiny layers their zeroing and adding up.
-constexpr unsigned chains(unsigned vectors) { return vectors < 8 ? 8 / vectors : 1; }
+// Eight sums in flight; more cost tiny layers their zeroing and adding up. Plain integers have no latency to hide.
+constexpr unsigned chains(unsigned vectors) { return width > 1 && vectors < 8 ? 8 / vectors : 1; }
 
 template <unsigned V>
 RLCOMPRESS_ALWAYS_INLINE void integer_panels(const IntegerFinish& finish, std::size_t j) {
@@ -108,7 +108,9 @@ RLCOMPRESS_ALWAYS_INLINE void integer_panels(const IntegerFinish& finish, std::s
   constexpr std::size_t most = V * width;
   for (; j + most <= outputs; j += most) integer_panel<C, V, false>(finish, j, width);
   const std::size_t left = outputs - j;
-  if (left > most - width) return integer_panel<C, V, true>(finish, j, left - (most - width));
+  if constexpr (width > 1) {
+    if (left > most - width) return integer_panel<C, V, true>(finish, j, left - (most - width));
+  }
   if constexpr (V > 1) {
     if (left > 0) integer_panels<V / 2>(finish, j);
   }

@@ -22,10 +22,15 @@ RLCOMPRESS_ALWAYS_INLINE Vec sddmm_entry(const float* x, const Row& dy, std::siz
   Vec s[N];
   RLCOMPRESS_UNROLL
   for (std::size_t i = 0; i < N; ++i) s[i] = Lanes::zero();
-  RLCOMPRESS_UNROLL
-  for (std::size_t b = 0; b < n; b += 16) {
+  const auto step = [&](std::size_t b) RLCOMPRESS_INLINE_LAMBDA {
     RLCOMPRESS_UNROLL
     for (std::size_t i = 0; i < N; ++i) s[i] = Lanes::fma(dy(b + i * width), Lanes::load(x + b + i * width), s[i]);
+  };
+  if constexpr (sddmm_holds) {
+    RLCOMPRESS_UNROLL
+    for (std::size_t b = 0; b < n; b += 16) step(b);
+  } else {
+    for (std::size_t b = 0; b < n; b += 16) step(b);
   }
   return tree_to_one(s);
 }

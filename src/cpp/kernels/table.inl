@@ -1,5 +1,8 @@
 // The tables of the target that includes this; the order is that of their structs.
-constexpr KernelTable make_table(const char* name, bool (*available)() noexcept) noexcept {
+constexpr KernelTable make_table(const char* name, bool (*available)() noexcept,
+                                 void (*integer_dense)(const IntegerDenseCall&) noexcept = integer_dense_u8,
+                                 void (*quantise)(const float*, const InputSteps&, std::uint8_t*,
+                                                  std::size_t) noexcept = quantise_f32) noexcept {
   return KernelTable{
       name,
       available,
@@ -7,8 +10,8 @@ constexpr KernelTable make_table(const char* name, bool (*available)() noexcept)
       dense_chain_f32,
       {dense_batch_f32, dense_batch_i8, dense_batch_i4},
       {sparse_f32, sparse_i8, sparse_i4},
-      integer_dense_u8,
-      quantise_f32,
+      integer_dense,
+      quantise,
       activate_f32,
       exp_f32,
       scale_columns_f32,

@@ -9,21 +9,11 @@
 
 #include "targets/targets.hpp"
 
-#if !defined(RLCOMPRESS_AVX512_VNNI)
-#define RLCOMPRESS_AVX512_VNNI 0  // targets/avx512vnni.cpp is this file with 1
-#endif
-
 #if !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
-#if RLCOMPRESS_AVX512_VNNI
-#pragma GCC target("avx512vnni")
-#endif
 #pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12's own intrinsics (bug 105593)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#elif RLCOMPRESS_AVX512_VNNI
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))), \
-                             apply_to = function)
 #else
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), \
                              apply_to = function)
@@ -144,17 +134,6 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE void store_bytes(std::uint8_t* p, Integers n) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(raw(n)));
   }
-#if RLCOMPRESS_AVX512_VNNI
-  using Bytes = __m512i;
-  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
-    std::int32_t four;
-    std::memcpy(&four, p, sizeof(four));
-    return _mm512_set1_epi32(four);
-  }
-  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers w) {
-    return integers(_mm512_dpbusd_epi32(raw(sum), x, raw(w)));
-  }
-#else
   // x = 2 * half + odd: pairs of products with 7 bits cannot saturate 16 bits (2 * 127 * 127 < 2^15).
   struct Bytes {
     __m512i half, odd;
@@ -169,7 +148,6 @@ struct Lanes {
     const __m512i odds = _mm512_madd_epi16(_mm512_maddubs_epi16(x.odd, raw(w)), _mm512_set1_epi16(1));
     return sum + integers(_mm512_add_epi32(halves, odds));
   }
-#endif
 
   using Ints = __m512i;
   static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return _mm512_set1_epi32(x); }
@@ -209,6 +187,37 @@ struct NarrowLanes {
 }  // namespace
 }  // namespace rlcompress
 
+// avx512vnni: the dot product of bytes in one instruction. Its kernels of integer layers alone differ.
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC target("avx512vnni")
+#endif
+
+namespace rlcompress {
+namespace {
+namespace vnni {
+
+struct Lanes : rlcompress::Lanes {
+  using Bytes = __m512i;
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return _mm512_set1_epi32(four);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers w) {
+    return integers(_mm512_dpbusd_epi32(raw(sum), x, raw(w)));
+  }
+};
+
+#include "kernels/integer_dense.inl"
+
+}  // namespace vnni
+}  // namespace
+}  // namespace rlcompress
+
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -221,21 +230,17 @@ namespace {
 bool available() noexcept {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-#if RLCOMPRESS_AVX512_VNNI
-         __builtin_cpu_supports("avx512vnni") != 0 &&
-#endif
          __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
 }
 
+bool vnni_available() noexcept { return available() && __builtin_cpu_supports("avx512vnni") != 0; }
+
 }  // namespace
 
-#if RLCOMPRESS_AVX512_VNNI
-constexpr KernelTable table_avx512vnni = make_table("avx512vnni", available);
-constexpr CompressionTable compression_avx512vnni = make_compression_table();
-#else
 constexpr KernelTable table_avx512 = make_table("avx512", available);
+constexpr KernelTable table_avx512vnni =
+    make_table("avx512vnni", vnni_available, vnni::integer_dense_u8, vnni::quantise_f32);
 constexpr CompressionTable compression_avx512 = make_compression_table();
-#endif
 
 }  // namespace rlcompress
 

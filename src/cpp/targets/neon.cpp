@@ -9,20 +9,8 @@
 
 #include "targets/targets.hpp"
 
-#if !defined(RLCOMPRESS_NEON_DOT)
-#define RLCOMPRESS_NEON_DOT 0  // targets/neondot.cpp is this file with 1
-#endif
-
-#if RLCOMPRESS_NEON_DOT
 #if defined(__linux__)
 #include <sys/auxv.h>
-#endif
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("arch=armv8.2-a+dotprod")
-#endif
 #endif
 
 namespace rlcompress {
@@ -140,23 +128,6 @@ struct Lanes {
     const std::uint32_t four = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(words, words))), 0);
     std::memcpy(p, &four, sizeof(four));
   }
-#if RLCOMPRESS_NEON_DOT
-  using Bytes = int8x16_t;  // x - 128
-  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
-    std::uint32_t four;
-    std::memcpy(&four, p, sizeof(four));
-    return vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080U));
-  }
-  // Assembly: headers of older compilers declare vdotq_s32 only where the whole file may use it.
-  static RLCOMPRESS_ALWAYS_INLINE Integers dot_signed(Integers sum, int8x16_t a, int8x16_t b) {
-    __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(a), "w"(b));
-    return sum;
-  }
-  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers weights) {
-    const int8x16_t w = vreinterpretq_s8_s32(weights);
-    return vsubq_s32(dot_signed(sum, x, w), dot_signed(vdupq_n_s32(0), vdupq_n_s8(-128), w));
-  }
-#else
   using Bytes = uint8x16_t;
   static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
     std::uint32_t four;
@@ -174,7 +145,6 @@ struct Lanes {
     return vaddq_s32(sum, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
 #endif
   }
-#endif
 
   using Ints = int32x4_t;
   static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return vdupq_n_s32(x); }
@@ -204,21 +174,56 @@ using NarrowLanes = Lanes;
 }  // namespace
 }  // namespace rlcompress
 
-#if RLCOMPRESS_NEON_DOT
+// neondot: the dot product of signed bytes in one instruction (Armv8.2 FEAT_DotProd). Its kernels of integer layers
+// alone differ.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
+
+namespace rlcompress {
+namespace {
+namespace dot {
+
+struct Lanes : rlcompress::Lanes {
+  using Bytes = int8x16_t;  // x - 128
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    std::uint32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return vreinterpretq_s8_u32(vdupq_n_u32(four ^ 0x80808080U));
+  }
+  // Assembly: headers of older compilers declare vdotq_s32 only where the whole file may use it.
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_signed(Integers sum, int8x16_t a, int8x16_t b) {
+    __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(a), "w"(b));
+    return sum;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers weights) {
+    const int8x16_t w = vreinterpretq_s8_s32(weights);
+    return vsubq_s32(dot_signed(sum, x, w), dot_signed(vdupq_n_s32(0), vdupq_n_s8(-128), w));
+  }
+};
+
+#include "kernels/integer_dense.inl"
+
+}  // namespace dot
+}  // namespace
+}  // namespace rlcompress
+
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
 #endif
-#endif
 
 namespace rlcompress {
 namespace {
 
-bool available() noexcept {
-#if !RLCOMPRESS_NEON_DOT
-  return true;
-#elif defined(__linux__)
+bool available() noexcept { return true; }
+
+bool dot_available() noexcept {
+#if defined(__linux__)
   constexpr unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP
   return (getauxval(AT_HWCAP) & dot_product) != 0;
 #elif defined(__APPLE__) || defined(__ARM_FEATURE_DOTPROD)
@@ -230,13 +235,9 @@ bool available() noexcept {
 
 }  // namespace
 
-#if RLCOMPRESS_NEON_DOT
-constexpr KernelTable table_neondot = make_table("neondot", available);
-constexpr CompressionTable compression_neondot = make_compression_table();
-#else
 constexpr KernelTable table_neon = make_table("neon", available);
+constexpr KernelTable table_neondot = make_table("neondot", dot_available, dot::integer_dense_u8, dot::quantise_f32);
 constexpr CompressionTable compression_neon = make_compression_table();
-#endif
 
 }  // namespace rlcompress
 

@@ -1,13 +1,13 @@
-// The tables of the compiled targets, named table_<target> and compression_<target>.
+// The tables of the compiled targets, named table_<target> and compression_<file>.
 #pragma once
 
 #include "kernels/compression_table.hpp"
 
 namespace rlcompress {
 
-#define RLCOMPRESS_TARGET(name)          \
-  extern const KernelTable table_##name; \
-  extern const CompressionTable compression_##name;
+#define RLCOMPRESS_TARGET(name, compression) \
+  extern const KernelTable table_##name;     \
+  extern const CompressionTable compression_##compression;
 #include "targets/targets.def"
 #undef RLCOMPRESS_TARGET
 
