@@ -42,13 +42,13 @@ TOLERANCE = 1.0
 TITLE = "The published loop and plain ways, on a part of the networks"
 
 
-def first_items(folder: Path, cache: Path, every: int) -> list[CorpusItem]:
-    """The first stored network of every `every`-th data set."""
+def first_items(folder: Path, cache: Path, every: int, networks: int) -> list[CorpusItem]:
+    """The first stored networks of every `every`-th data set; the first of all sets before the second of any."""
     settings = CorpusSettings()
     found = []
     for file in data_set_files(folder)[::every]:
-        found += stored_items(data_set(file, binarise="mean"), settings, BaseNetworkCache(cache))[:1]
-    return found
+        found += stored_items(data_set(file, binarise="mean"), settings, BaseNetworkCache(cache))[:networks]
+    return sorted(found, key=lambda item: item.index)
 
 
 def lessons_of(folder: Path, cache: Path, held: set[str], count: int, largest: int) -> list[CorpusItem]:
@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--work", type=Path, help="folder of agents and records so far  [default: --out]")
     parser.add_argument("--every", type=int, default=3, help="use every n-th data set")
+    parser.add_argument("--networks", type=int, default=1, help="of each data set")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--episodes", type=int, default=40, help="of each published agent")
     parser.add_argument("--learners", type=int, default=8, help="networks that a published agent learns on")
@@ -105,25 +106,30 @@ def main() -> None:
     torch.set_num_threads(1)
     work = given.work or given.out
     work.mkdir(parents=True, exist_ok=True)
-    corpus = first_items(given.data, given.cache, given.every)
-    dealt = folds([item.data_set for item in corpus], count=given.folds)
+    corpus = first_items(given.data, given.cache, given.every, given.networks)
+    dealt = folds(sorted({item.data_set for item in corpus}), count=given.folds)
     so_far = work / "neon_paper_records.json"
     records: list[dict[str, Any]] = json.loads(so_far.read_text()) if so_far.exists() else []
-    for fold, held in enumerate(dealt):
-        agent = paper_agent(fold, set(held), given, work)
-        for item in corpus:
-            if item.data_set not in held or item.data_set in {record["set"] for record in records}:
-                continue
-            for name, make in ways(item, TOLERANCE, agent, our_agent(given.tables, item.data_set)).items():
-                records.append(judged(item, name, make, TOLERANCE))
-                print(json.dumps(records[-1]), flush=True)
-            write_durably(so_far, json.dumps(records, indent=1).encode())
-            finish(given, dealt, records)
+    agents = {
+        name: agent
+        for fold, held in enumerate(dealt)
+        for agent in [paper_agent(fold, set(held), given, work)]
+        for name in held
+    }
+    for item in corpus:
+        if (item.data_set, item.index) in {(record["set"], record["index"]) for record in records}:
+            continue
+        ours = our_agent(given.tables, item.data_set)
+        for name, make in ways(item, TOLERANCE, agents[item.data_set], ours).items():
+            records.append(judged(item, name, make, TOLERANCE))
+            print(json.dumps(records[-1]), flush=True)
+        write_durably(so_far, json.dumps(records, indent=1).encode())
+        finish(given, dealt, records)
 
 
 def finish(given: argparse.Namespace, dealt: Any, records: list[dict[str, Any]]) -> None:
     """Write the results of the networks so far."""
-    options = ("every", "folds", "episodes", "learners", "largest")
+    options = ("every", "networks", "folds", "episodes", "learners", "largest")
     command = "neon_paper.py " + " ".join(f"--{name} {getattr(given, name)}" for name in options)
     settings = asdict(PaperNEON(tolerance=TOLERANCE))
     found = {"command": command, "settings": settings, "versions": versions(), "folds": dealt, "records": records}

@@ -151,6 +151,7 @@ def judged(item: CorpusItem, name: str, make_it: Callable[[], Made], tolerance: 
     return {
         "way": name,
         "set": item.data_set,
+        "index": item.index,
         "widths": list(made.network.widths),
         "parameters": made.network.parameter_count,
         "ratio": teacher.parameter_count / made.network.parameter_count,
