@@ -82,7 +82,7 @@ def test_the_integers_are_the_floats(tmp_path: Path) -> None:
         ("if (e < -23) return 0;", "if (e < -22) return 0;"),
         ("if (e > 254)", "if (e > 253)"),
         ("if (n != 0) m = nearest(m >> n, m << (32 - n));", "m >>= n;"),  # sums beyond 24 bits
-        ("if (e == 255) return a;", ""),
+        ("if (e == 255 || a << 1 == 0) return a;", ""),
         ("if (size > 0x7F800000U) return low;", ""),
         ("-(int32_t)size", "-(int32_t)size - 1"),  # both zeros are equal
     ],

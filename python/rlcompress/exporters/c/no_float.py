@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CHOICE = """\
 /* Without floating-point hardware, what surrounds integer sums is computed in integers as well: the same bits.
-   -DRLCOMPRESS_NO_FLOAT=1 or =0 overrides the choice. (Floats of AVR's library are sooner done than these integers.) */
+   -DRLCOMPRESS_NO_FLOAT=1 or =0 overrides the choice. Not on AVR, whose library of floats is quicker. */
 #if !defined(RLCOMPRESS_NO_FLOAT)
 #if defined(RLCOMPRESS_SOFT_FLOAT) || defined(__SOFTFP__) || (defined(__arm__) && !defined(__ARM_FP)) || \\
     (defined(__riscv) && !defined(__riscv_flen) && !defined(__riscv_zfinx))
@@ -68,11 +68,11 @@ static inline __attribute__((unused)) float scaled_relu(int32_t sum, float scale
 
 TIMES = """\
 #if RLCOMPRESS_NO_FLOAT
-/* Bits of the product of a and a finite float >= 0; infinities and NaN stay what they are. */
+/* Bits of the product of a and a finite float >= 0; zeros, infinities and NaN stay what they are. */
 static uint32_t times(uint32_t a, uint32_t b) {
   const int32_t e = (int32_t)(a >> 23 & 255U);
   const uint32_t m = a & 0x7FFFFFU;
-  if (e == 255) return a;
+  if (e == 255 || a << 1 == 0) return a;
   return (a & 0x80000000U) | (e != 0 ? product(m | 0x800000U, e, b) : product(m, 1, b));
 }
 /* The whole number nearest to the float of these bits, within low and high; NaN gives low. */
