@@ -14,11 +14,10 @@ static uint32_t random_bits(void) {
 }
 
 static const uint32_t edges[] = {
-    0U,          1U,          2U,          0x7FFFFFU,   0x800000U,   0x800001U,   0xFFFFFFU,   0x1000000U,
-    0x20000000U, 0x33800000U, 0x34000001U, 0x3EFFFFFFU, 0x3F000000U, 0x3F000001U, 0x3F7FFFFFU, 0x3F800000U,
-    0x3F800001U, 0x3FC00000U, 0x40200000U, 0x42FE8000U, 0x437E8000U, 0x437F0000U, 0x437F7FFFU, 0x437F8000U,
-    0x43800000U, 0x4B000000U, 0x4B7FFFFFU, 0x4B800000U, 0x5F000000U, 0x7F000000U, 0x7F7FFFFFU, 0x7F800000U,
-    0x7F800001U, 0x7FC00000U, 0x7FFFFFFFU,
+    0U,          1U,          2U,          0x7FFFFFU,   0x800000U,   0x800001U,   0xFFFFFFU,   0x1000000U,  0x20000000U,
+    0x33800000U, 0x34000001U, 0x3EFFFFFFU, 0x3F000000U, 0x3F000001U, 0x3F7FFFFFU, 0x3F800000U, 0x3F800001U, 0x3FC00000U,
+    0x40200000U, 0x42FE8000U, 0x437E8000U, 0x437F0000U, 0x437F7FFFU, 0x437F8000U, 0x43800000U, 0x4B000000U, 0x4B7FFFFFU,
+    0x4B800000U, 0x5F000000U, 0x7F000000U, 0x7F7FFFFFU, 0x7F800000U, 0x7F800001U, 0x7FC00000U, 0x7FFFFFFFU,
 };
 #define EDGES (sizeof edges / sizeof edges[0])
 
@@ -76,7 +75,7 @@ static int check_whole(uint32_t u, int32_t zero) {
   return 1;
 }
 
-static int32_t argmax_of_floats(const float *y, int32_t n) {
+static int32_t argmax_of_floats(const float* y, int32_t n) {
   int32_t best = 0;
   for (int32_t i = 1; i < n; ++i) {
     if (y[i] > y[best] || (y[best] != y[best] && y[i] == y[i])) best = i;
