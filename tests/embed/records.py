@@ -1,4 +1,5 @@
 """What exported networks take on each Cortex-M: bytes of code, flash, memory and stack, instructions per inference.
+`linked_bytes` is flash with what the compiler's library adds: floats in software on a Cortex-M0.
 
 `python tests/embed/records.py` compares this tree with the JSON files in `tests/embed/records` and fails where a figure
 has grown by more than 2 %; `--write` writes them. Instructions are those that QEMU counts: no cache, no wait states.
@@ -63,10 +64,12 @@ def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
         (place / "net.h").write_text(made.header, encoding="utf-8")
         (place / "net.c").write_text(made.source, encoding="utf-8")
         text, stack = object_size(target, place / "net.c", level)
+        linked = linked_size(target, place / "net.c", level)
     return {
         "level": level,
         "code_bytes": text - made.constant_bytes,
         "flash_bytes": text,
+        "linked_bytes": linked,
         "workspace_bytes": made.workspace_bytes,
         "stack_bytes": stack,
         "instructions": instructions(network, target.name, level),
@@ -77,15 +80,30 @@ def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
 def object_size(target: Target, source: Path, level: str) -> tuple[int, int]:
     """Bytes of code and constants, and of stack if every function of the file were active at once."""
     built = source.with_suffix(".o")
+    compile_with(target, level, "-fstack-usage", "-c", str(source), "-o", str(built))
+    usage = built.with_suffix(".su").read_text(encoding="utf-8").splitlines()
+    return flash_of(target, built), sum(int(line.split("\t")[1]) for line in usage)
+
+
+def linked_size(target: Target, source: Path, level: str) -> int:
+    """Bytes of code and constants of what a program that calls `net_decide` holds of the file and the library."""
+    built = source.with_suffix(".elf")
+    kept = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections,-e,net_decide")
+    compile_with(target, level, *kept, "-nostdlib", str(source), "-lgcc", "-o", str(built))
+    return flash_of(target, built)
+
+
+def compile_with(target: Target, level: str, *options: str) -> None:
     cpu = [option for option in target.options if option.startswith("-m")]
-    command = [target.compiler, *cpu, "-std=c99", level, "-fstack-usage", "-c", str(source), "-o", str(built)]
-    subprocess.run(command, check=True)
+    subprocess.run([target.compiler, *cpu, "-std=c99", level, *options], check=True)
+
+
+def flash_of(target: Target, built: Path) -> int:
+    """Bytes of the sections of an object or a program that lie in flash."""
     size = target.compiler.replace("gcc", "size")
     table = subprocess.run([size, "-A", str(built)], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in table.splitlines()]
-    text = sum(int(row[1]) for row in rows if len(row) == 3 and row[0].startswith((".text", ".rodata", ".data")))
-    usage = built.with_suffix(".su").read_text(encoding="utf-8").splitlines()
-    return text, sum(int(line.split("\t")[1]) for line in usage)
+    return sum(int(row[1]) for row in rows if len(row) == 3 and row[0].startswith((".text", ".rodata", ".data")))
 
 
 def record(target: Target) -> dict[str, Any]:

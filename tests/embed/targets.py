@@ -84,6 +84,7 @@ _NODE = ("node", str(Path(__file__).with_name("check_module.mjs")))
 TARGETS: tuple[Target, ...] = (
     Target("x86-64", "gcc"),
     Target("x86-64-native", "gcc", ("-march=native",)),
+    Target("x86-64-no-float", "gcc", ("-DRLCOMPRESS_NO_FLOAT=1",)),
     Target("clang", "clang", ("-march=native",)),
     Target("aarch64", "aarch64-linux-gnu-gcc", ("-static",), (), ("qemu-aarch64",)),
     Target(

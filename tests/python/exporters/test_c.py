@@ -26,6 +26,10 @@ COMPILERS = {
     "gcc-O0-fma": ["gcc", "-O0", "-march=native"],
     "gcc-O1-strict": ["gcc", "-O1", *STRICT],
     "gcc-O3-contracting": ["gcc", "-O3", "-march=native", "-ffp-contract=fast"],
+    "gcc-O1-no-float-strict": ["gcc", "-O1", "-DRLCOMPRESS_NO_FLOAT=1", *STRICT],
+    "gcc-O0-no-float-sanitised": [
+        *("gcc", "-O0", "-DRLCOMPRESS_NO_FLOAT=1", "-fsanitize=undefined", "-fno-sanitize-recover")
+    ],
     "gcc-Os-integers": ["gcc", "-Os", "-DRLCOMPRESS_SOFT_FLOAT"],
     "clang-O2-contracting": ["clang", "-O2", "-march=native", "-ffp-contract=fast"],
     "clang-O2-unsafe": ["clang", "-O2", "-funsafe-math-optimizations"],
@@ -107,11 +111,21 @@ def test_the_object_needs_nothing_and_keeps_nothing(tmp_path: Path) -> None:
         assert not [row for row in rows if row[-2] in "bBdDC"], "a variable"
 
 
+@pytest.mark.parametrize("no_float", [0, 1])
 @pytest.mark.parametrize("name", ["v1_balance", "v1_integer", "v1_sparse"])
-def test_clang_finds_nothing_unused(name: str, tmp_path: Path) -> None:
+def test_clang_finds_nothing_unused(name: str, no_float: int, tmp_path: Path) -> None:
     found = compiler("clang")
     written = export(next(path for path in GOLDEN if path.stem == name), "c", tmp_path)
-    done = run(found, "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", written.files[1])
+    done = run(
+        found,
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        f"-DRLCOMPRESS_NO_FLOAT={no_float}",
+        "-fsyntax-only",
+        written.files[1],
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rlcompress.exporters.c import no_float
+
 REFUSALS = """\
 #if !defined(__GNUC__)
 #error "GCC, Clang or a compiler that takes their extensions (it defines __GNUC__) expected"
@@ -214,7 +216,13 @@ def _map(name: str, value: str, alpha: bool = False) -> str:
 _PIECES: dict[str, tuple[tuple[str, ...], str]] = {
     "bits": ((), _BITS),
     "fused": (("bits",), _FUSED),
-    "relu": ((), "static inline float relu_of(float y) { return y > 0.0F ? y : 0.0F; }\n"),
+    "no_float": ((), no_float.CHOICE),
+    "relu": (
+        (),
+        "static inline __attribute__((unused)) float relu_of(float y) { return y > 0.0F ? y : 0.0F; }\n",
+    ),
+    "scaled": (("bits", "no_float", "relu"), no_float.SCALED),
+    "times": (("scaled",), no_float.TIMES),
     "exp": (("bits", "fused"), _EXP),
     "sigmoid": (("exp",), _SIGMOID),
     "tanh": (("exp",), _TANH),
@@ -242,7 +250,12 @@ _PIECES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "canonical": (
         ("bits",),
-        "static inline float canonical(float y) { return y != y ? from_bits(0x7FC00000U) : y; }\n",
+        "#if defined(RLCOMPRESS_NO_FLOAT) && RLCOMPRESS_NO_FLOAT\n"
+        "static inline float canonical(float y) {\n"
+        "  return bits_of(y) << 1 > 0xFF000000U ? from_bits(0x7FC00000U) : y;\n}\n"
+        "#else\n"
+        "static inline float canonical(float y) { return y != y ? from_bits(0x7FC00000U) : y; }\n"
+        "#endif\n",
     ),
 }
 """Name -> what it needs, and its text; in an order in which a C file can hold them."""

@@ -8,19 +8,24 @@ import numpy as np
 
 from rlcompress.artifact.layout import index_type
 from rlcompress.contract import Argmax, Clip, Contract, Squash
+from rlcompress.exporters.c import no_float
 from rlcompress.exporters.c.unit import Unit, spell
 
 _UNROLLED = 4
 
-_ARGMAX = """\
+ARGMAX = f"""\
+#if RLCOMPRESS_NO_FLOAT
+{no_float.ARGMAX}\
+#else
 /* Index of the first largest value; NaN never wins. */
-static int32_t argmax(const float *y, int32_t n) {
+static int32_t argmax(const float *y, int32_t n) {{
   int32_t best = 0;
-  for (int32_t i = 1; i < n; ++i) {
+  for (int32_t i = 1; i < n; ++i) {{
     if (y[i] > y[best] || (y[best] != y[best] && y[i] == y[i])) best = i;
-  }
+  }}
   return best;
-}
+}}
+#endif
 """
 
 _RAW = """\
@@ -100,7 +105,7 @@ def add_head(unit: Unit, contract: Contract, outputs: int) -> None:
     """The action from the last layer's outputs."""
     head = contract.head
     if isinstance(head, Argmax):
-        unit.add_kernel("argmax", _ARGMAX)
+        unit.add_kernel("argmax", ARGMAX, "bits", "no_float")
         start = f"{head.start} + " if head.start else ""
         unit.say(f"return {start}argmax({unit.here}, {outputs});")
     elif isinstance(head, (Clip, Squash)):
@@ -110,5 +115,5 @@ def add_head(unit: Unit, contract: Contract, outputs: int) -> None:
         arrays = [unit.add_array(f"action_{name}", getattr(head, name)) for name in ("low", "high", "scale", "offset")]
         unit.say(f"head_{head.kind}({unit.here}, action, {outputs}, {', '.join(arrays)});")
     else:
-        unit.add_kernel("head", _RAW, "canonical")
+        unit.add_kernel("head", _RAW, "canonical", "no_float")
         unit.say(f"head_raw({unit.here}, action, {outputs});")

@@ -13,6 +13,15 @@ _WIDTH = 4
 
 _QUANTISE = """\
 /* Bytes on the grid of the layer's inputs; q may be x. */
+#if RLCOMPRESS_NO_FLOAT
+static void {name}(const float *x, {parameter}uint8_t *q, size_t n, float scale, int32_t low, int32_t high) {{
+  for (size_t i = 0; i < n; ++i) {{
+    const uint32_t u = times({bits}, bits_of(scale));
+    q[i] = (uint8_t)(whole_of(u, low, high) - low);
+  }}
+  for (; n % 4 != 0; ++n) q[n] = 0;
+}}
+#else
 static void {name}(const float *x, {parameter}uint8_t *q, size_t n, float scale, float low, float high) {{
   const uint32_t zero = 0x4B400000U + (uint32_t)(int32_t)low;
   for (size_t i = 0; i < n; ++i) {{
@@ -23,6 +32,7 @@ static void {name}(const float *x, {parameter}uint8_t *q, size_t n, float scale,
   }}
   for (; n % 4 != 0; ++n) q[n] = 0;
 }}
+#endif
 """
 
 _CONDITION = (
@@ -81,14 +91,17 @@ def add_integer(unit: Unit, layer: IntegerDense, index: int) -> None:
 def _quantise(unit: Unit, layer: IntegerDense, index: int) -> None:
     inputs = layer.in_features
     buffer, target = unit.writable(inputs if unit.buffer is not None else (inputs + 3) // 4)
-    name, parameter, value, array = "to_bytes", "", "x[i]", ""
+    name, parameter, value, bits, array = "to_bytes", "", "x[i]", "bits_of(x[i])", ""
     if layer.column_exponent is not None:
         name, parameter, value = "to_bytes_scaled", "const int8_t *e, ", "(x[i] * power_of_two(e[i]))"
         array = f"{unit.add_array(f'columns{index}', layer.column_exponent)}, "
+        bits = "times(bits_of(x[i]), bits_of(power_of_two(e[i])))"
         unit.needs.add("power")
-    unit.add_kernel(name, _QUANTISE.format(name=name, parameter=parameter, value=value), "bits")
-    numbers = f"{spell(layer.input_scale)}, {spell(-float(layer.input_zero))}, {spell(255 - layer.input_zero)}"
-    unit.say(f"{name}({unit.here}, {array}(uint8_t *){target}, {inputs}, {numbers});")
+    unit.add_kernel(name, _QUANTISE.format(name=name, parameter=parameter, value=value, bits=bits), "times")
+    call = f"{name}({unit.here}, {array}(uint8_t *){target}, {inputs}, {spell(layer.input_scale)}"
+    low, high = -layer.input_zero, 255 - layer.input_zero
+    floats = f"{call}, {spell(-float(layer.input_zero))}, {spell(high)});"
+    unit.say("#if RLCOMPRESS_NO_FLOAT", f"{call}, {low}, {high});", "#else", floats, "#endif")
     unit.move(buffer, target)
 
 
@@ -106,8 +119,8 @@ def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
     # int may have 16 bits, which two products overflow
     products = (" + ".join(f"(int32_t)v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
     dots = "".join(f"      s{b} += {product};\n" for b, product in enumerate(products))
-    value = "relu_of((float)s{b} * r[{b}])" if relu else "(float)s{b} * r[{b}]"
-    ends = "".join(f"    y[{b}] = {value.format(b=b)};\n" for b in range(width))
+    scaled = "scaled_relu" if relu else "scaled"
+    ends = "".join(f"    y[{b}] = {scaled}(s{b}, r[{b}]);\n" for b in range(width))
     names = ", ".join(f'[s{b}] "+r"(s{b})' for b in range(width))
     assembled = _GROUPS.format(dots="".join(_DOT.format(b=b) for b in range(width)), sums=names)
     kernel = (
@@ -117,4 +130,4 @@ def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
         f"    const uint8_t *v = q;\n{sums}{_CONDITION}    uint32_t even, odd, t, u;\n{assembled}#else\n"
         f"    for (size_t n = groups; n > 0; --n, v += 4, w += {4 * width}) {{\n{dots}    }}\n#endif\n{ends}  }}\n}}\n"
     )
-    return unit.add_kernel(name, kernel, *(["relu"] if relu else []))
+    return unit.add_kernel(name, kernel, "scaled")

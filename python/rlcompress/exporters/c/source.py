@@ -116,12 +116,14 @@ def _run(unit: Unit, network: Network, name: str) -> str:
     if unit.floats[1]:
         offset = f" + {unit.floats[0]}" if unit.floats[0] else ""
         buffers.append(f"float *const buffer1 = workspace->values{offset};")
-    body = "".join(f"  {line}\n" for line in (*buffers, *unit.body))
+    body = "".join(f"{'' if line.startswith('#') else '  '}{line}\n" for line in (*buffers, *unit.body))
     arguments = f"const float *observation, {{}}{name}_workspace *workspace"
     if not isinstance(network.contract.head, Argmax):
         return f"void {name}_run({arguments.format('float *action, ')}) {{\n{body}}}\n"
+    number = f"{name}_decide(observation, workspace)"
+    number = f"scaled({number}, 1.0F)" if "scaled" in unit.needs else f"(float){number}"
     return (
         f"int32_t {name}_decide({arguments.format('')}) {{\n{body}}}\n\n"
         f"void {name}_run({arguments.format('float *action, ')}) {{\n"
-        f"  action[0] = (float){name}_decide(observation, workspace);\n}}\n"
+        f"  action[0] = {number};\n}}\n"
     )
