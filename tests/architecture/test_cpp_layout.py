@@ -63,7 +63,9 @@ def test_the_core_neither_throws_nor_prints_nor_aborts(path):
 @pytest.mark.parametrize("registry", sorted(CPP.rglob("*.def")), ids=relative)
 def test_a_registry_is_the_only_list_of_its_entries(registry):
     names = set(
-        re.findall(r"^\s*RLCOMPRESS_\w+\((?:\d+, )?(\w+)\)", registry.read_text(encoding="utf-8"), re.MULTILINE)
+        re.findall(
+            r"^\s*RLCOMPRESS_\w+\((?:\d+, )?(\w+)(?:, \w+)?\)", registry.read_text(encoding="utf-8"), re.MULTILINE
+        )
     )
     assert len(names) >= 2, f"{relative(registry)}: entries are written as RLCOMPRESS_<KIND>(name)"
     for path in text_files():
@@ -79,12 +81,14 @@ def test_a_registry_is_the_only_list_of_its_entries(registry):
         )
 
 
-def test_every_target_has_its_own_file_and_is_listed():
-    listed = set(
-        re.findall(r"RLCOMPRESS_TARGET\((\w+)\)", (CPP / "targets" / "targets.def").read_text(encoding="utf-8"))
+def test_every_target_is_listed_with_its_file():
+    listed = re.findall(
+        r"RLCOMPRESS_TARGET\((\w+), (\w+)\)", (CPP / "targets" / "targets.def").read_text(encoding="utf-8")
     )
-    files = {path.stem for path in (CPP / "targets").glob("*.cpp")} - {"targets", "target", "dispatch"}
-    assert files == listed
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (CPP / "targets").glob("*.cpp")}
+    assert set(files) == {file for _, file in listed}
+    for name, file in listed:
+        assert f"table_{name} =" in files[file], f"targets/{file}.cpp: the table of {name} expected"
 
 
 def test_no_target_flags_in_the_build():
