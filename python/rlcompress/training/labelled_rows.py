@@ -10,6 +10,7 @@ import numpy as np
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
 from rlcompress.training.model_inputs import InputType, mapped, parts, pieces, taken
+from rlcompress.training.tensor_digest import digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -84,6 +85,13 @@ class LabelledRows:
             found += len(batch[1])
             if found >= count:
                 return
+
+    @property
+    def digest(self) -> str:
+        """Of arrays their values; of a loader its number of batches."""
+        return (
+            f"{self.batches} batches" if self._arrays is None else digest_of((*parts(self._arrays[0]), self._arrays[1]))
+        )
 
     def _moved(self, part: Any) -> Any:
         return part.to(self._device)
