@@ -34,3 +34,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MissingFileError, match=r"out: a folder that can be made expected, found '.*file/below': Not a"):
         export(NETWORK, "c", tmp_path / "file" / "below")
+
+
+def test_an_out_that_is_no_path_is_refused() -> None:
+    wrong: Any = None
+    with pytest.raises(InvalidValueError, match="out: the path of a folder or file expected, found None"):
+        export(NETWORK, "c", wrong)

@@ -73,6 +73,21 @@ def test_bits_are_those_of_the_runtime(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("clang")
+@pytest.mark.parametrize(
+    ("found", "message"), [(8, "net: the self-test's vector 8 gives"), (9, "net: the self-test finds a constant other")]
+)
+def test_the_loader_says_what_the_self_test_found(tmp_path: Path, found: int, message: str) -> None:
+    export(BALANCE, "wasm", tmp_path, name="net")
+    script = f"""
+        import {{ load }} from "./net.mjs";
+        const instance = {{ exports: {{ module_self_test: () => {found} }} }};
+        WebAssembly.instantiate = async () => ({{ instance }});
+        await load(new Uint8Array()).catch((error) => console.log(error.message));
+    """
+    assert node(script, tmp_path).startswith(message)
+
+
+@pytest.mark.usefixtures("clang")
 def test_the_page_balances_the_pole(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "browser", tmp_path / "page")
     export(BALANCE, "wasm", tmp_path / "page", name="policy")
