@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class TeacherRecord:
 
     Args:
         env_id, seed, algorithm: what ran.
+        env_kwargs: of the environment.
         steps: environment steps taken.
         mean, std: of the returns of `episodes` held-out episodes.
         threshold: the environment's own bar for a solved task, or None.
@@ -57,6 +58,7 @@ class TeacherRecord:
     solved: bool | None
     seconds: float = 0.0
     sha256: str = ""
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_teacher(
@@ -103,9 +105,10 @@ def train_teacher(
         torch.set_num_threads(threads)
     image = session.image()
     digest = hashlib.sha256(image).hexdigest()
-    record = replace(session.record(), seconds=round(time.monotonic() - began, 3), sha256=digest)
+    spent = round(time.monotonic() - began, 3)
+    record = replace(session.record(), seconds=spent, sha256=digest, env_kwargs=dict(env_kwargs or {}))
     write_durably(path, image)
-    write_durably(record_path(path), json.dumps(asdict(record), indent=1).encode())
+    write_durably(record_path(path), json.dumps(asdict(record), indent=1, default=str).encode())
     _tell(record, on_event)
     return record
 
@@ -137,11 +140,14 @@ def record_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def stored_teacher(path: Path, env_id: str, seed: int) -> TeacherRecord | None:
+def stored_teacher(
+    path: Path, env_id: str, seed: int, env_kwargs: Mapping[str, Any] | None = None
+) -> TeacherRecord | None:
     """The record of a finished teacher at `path`, or None when there is none and it has to be trained.
 
     Raises:
-        CheckpointError: it belongs to another environment or seed, or the policy is not the one recorded.
+        CheckpointError: it belongs to another environment, other arguments of it or another seed, or the policy is not
+            the one recorded.
     """
     try:
         record = TeacherRecord(**json.loads(record_path(path).read_bytes()))
@@ -150,15 +156,20 @@ def stored_teacher(path: Path, env_id: str, seed: int) -> TeacherRecord | None:
     except (ValueError, TypeError) as error:
         name = record_path(path)
         raise CheckpointError(f"{name}: not a teacher record ({error}); choose another run folder") from error
-    if (record.env_id, record.seed) != (env_id, seed):
+    wanted = (env_id, dict(env_kwargs or {}), seed)
+    if (record.env_id, dict(record.env_kwargs), record.seed) != wanted:
         raise CheckpointError(
-            f"{path}: holds a teacher for {record.env_id} with seed {record.seed}, not {env_id} with seed {seed}; "
-            "choose another run folder"
+            f"{path}: holds a teacher for {_told(record.env_id, record.env_kwargs, record.seed)}, not "
+            f"{_told(*wanted)}; choose another run folder"
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
     if digest != record.sha256:
         raise CheckpointError(f"{path}: digest {record.sha256} expected, found {digest}; choose another run folder")
     return record
+
+
+def _told(env_id: str, env_kwargs: Mapping[str, Any], seed: int) -> str:
+    return f"{env_id} {json.dumps(dict(env_kwargs)) if env_kwargs else ''}".strip() + f" with seed {seed}"
 
 
 def _tell(record: TeacherRecord, on_event: Emit) -> None:

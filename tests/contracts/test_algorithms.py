@@ -55,6 +55,15 @@ def test_settings_survive_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_setting_of_the_wrong_type_is_refused_by_its_name(name: str) -> None:
+    cls = algorithm_type(name)
+    for setting in settings(cls):
+        for wrong in (object(), [None]):
+            with pytest.raises(InvalidValueError, match=f"^{setting.name}: .* expected, found"):
+                cls(**{setting.name: wrong})
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_setting_is_explained_and_has_a_default(name: str) -> None:
     for setting in settings(algorithm_type(name)):
         assert setting.help, setting.name

@@ -78,3 +78,22 @@ def test_the_self_test_is_switched_on_as_the_documentation_says(tmp_path: Path) 
     (tmp_path / "main.c").write_text(main, encoding="utf-8")
     run(tool("cc"), switch, tmp_path / "policy.c", tmp_path / "main.c", "-o", tmp_path / "app")
     run(tmp_path / "app")
+
+
+@pytest.mark.parametrize(
+    "option", ["-ffast-math", "-freciprocal-math", "-ffinite-math-only", "-fno-signed-zeros -fassociative-math"]
+)
+def test_parts_of_fast_math_are_refused_too(option: str, tmp_path: Path) -> None:
+    need_compiler()
+    version = subprocess.run([tool("c++"), "--version"], capture_output=True, text=True, check=True).stdout
+    if "clang" in version and option not in ("-ffast-math", "-ffinite-math-only"):
+        pytest.skip("Clang does not tell of this part")
+    program = tmp_path / "kernels.cpp"
+    program.write_text("#include <kernels/table.hpp>\n", encoding="utf-8")
+    command = [tool("c++"), "-std=c++17", "-fsyntax-only", f"-I{HEADERS}", f"-I{HEADERS.parent}", str(program)]
+    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert plain.returncode == 0, plain.stderr
+    done = subprocess.run(
+        [*command, "-fno-trapping-math", *option.split()], capture_output=True, text=True, check=False
+    )
+    assert "with -ffast-math or its parts" in done.stderr

@@ -85,6 +85,8 @@ def test_a_teacher_of_another_run_or_a_changed_one_is_refused(
     assert stored_teacher(path, ENV, 3) is not None
     with pytest.raises(CheckpointError, match="with seed 3, not CartPole-v1 with seed 4"):
         stored_teacher(path, ENV, 4)
+    with pytest.raises(CheckpointError, match=r'not CartPole-v1 \{"max_episode_steps": 9\} with seed 3'):
+        stored_teacher(path, ENV, 3, {"max_episode_steps": 9})
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="digest"):
         stored_teacher(path, ENV, 3)

@@ -14,6 +14,7 @@ from rlcompress.errors import ImportFormatError, InvalidValueError
 from rlcompress.network import Network
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "silu")
+_FILE_LIMIT = 1 << 30
 _TORCH = (".pt", ".pth")
 _PICKLES = (".pkl", ".pickle", ".joblib")
 _FROM_PYTHON = "rlcompress.load_policy(model).save('model.rlc')"
@@ -94,9 +95,10 @@ def load_network(path: Path, activation: str) -> Network:
         raise ImportFormatError(
             f"{path}: .rlc, .pt or .pth expected; files that can run code are not read; {MODEL_HELP}"
         )
+    from rlcompress.importers.source_file import read_source
     from rlcompress.importers.torch_state import load_state
 
-    state = load_state(path.read_bytes(), str(path))
+    state = load_state(read_source(path, _FILE_LIMIT), str(path))
     return Network(_perceptron(state, activation), metadata={"source_format": "torch state dict"})
 
 

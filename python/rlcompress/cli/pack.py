@@ -34,10 +34,13 @@ def command(file: Path, out: Path, observations: Path | None, prefer: str, as_js
 
 def _inputs(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
     try:
-        array: np.ndarray[tuple[int, ...], np.dtype[np.generic]] = np.load(path, allow_pickle=False)
-    except ValueError as error:
+        found = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
         raise InvalidValueError(f"observations: a .npy file of numbers expected, {path} is not: {error}") from None
-    return array
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise InvalidValueError(f"observations: a .npy file of one array expected, {path} holds several; save one")
+    return found
 
 
 def _text(found: Packing, out: Path) -> str:

@@ -82,7 +82,7 @@ def trained_teacher(
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / TEACHER_FILE
-    record = stored_teacher(path, env_id, seed)
+    record = stored_teacher(path, env_id, seed, env_kwargs)
     if record is None:
         record = train_teacher(
             env_id, path, seed, on_event, env_kwargs=env_kwargs, max_steps=max_steps, max_seconds=max_seconds

@@ -9,13 +9,17 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from math import isfinite
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import numpy as np
 
 from rlcompress.engine.hints import MAPPINGS, SEQUENCES, UNIONS, field_hints, is_value_type, matches, value_types
 from rlcompress.errors import InvalidValueError
 
 T = TypeVar("T")
 _TYPE = "type"
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "True or False", type(None): "None"}
 REQUIRED: Any = object()
 """Default of a setting that has none."""
 
@@ -69,16 +73,33 @@ def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
     return _build(cls, config, "")
 
 
-def check_types(value: Any) -> None:
-    """Refuse a settings dataclass whose fields hold what their type hints do not allow; an int passes for a float.
+def settle_types(value: Any) -> None:
+    """Refuse a settings dataclass whose fields hold what their type hints do not allow; for its `__post_init__`.
+
+    Numbers that mean the same become the same, so that they make the same run: 1 where a float is wanted becomes 1.0,
+    and those of NumPy become Python's.
 
     Raises:
         InvalidValueError: names the field, what is expected and what was found.
     """
     cls: type = type(value)
     for name, hint in field_hints(cls).items():
-        if not matches(getattr(value, name), hint):
-            raise InvalidValueError(f"{name}: {_words(hint)} expected, found {getattr(value, name)!r}")
+        found = getattr(value, name)
+        plain = _plain_number(found, get_args(hint) if get_origin(hint) in UNIONS else (hint,))
+        if not matches(plain, hint):
+            raise InvalidValueError(f"{name}: {_words(hint)} expected, found {found!r}")
+        if plain is not found:
+            object.__setattr__(value, name, plain)
+
+
+def _plain_number(found: Any, kinds: tuple[Any, ...]) -> Any:
+    if isinstance(found, np.bool_):
+        return bool(found)
+    if isinstance(found, bool) or not isinstance(found, Real):
+        return found
+    if isinstance(found, Integral) and int in kinds:
+        return int(found)
+    return float(found) if float in kinds else found
 
 
 def _write(value: Any, where: str) -> Any:
@@ -158,4 +179,4 @@ def _words(hint: Any) -> str:
         return "one of " + ", ".join(repr(choice) for choice in get_args(hint))
     if get_origin(hint) in UNIONS:
         return " or ".join(_words(inner) for inner in get_args(hint))
-    return "null" if hint is type(None) else str(getattr(hint, "__name__", hint) if not get_args(hint) else hint)
+    return _WORDS.get(hint) or str(getattr(hint, "__name__", hint) if not get_args(hint) else hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -12,7 +13,7 @@ from rlcompress.engine.checkpoint import Checkpoint, load_checkpoint, save_check
 from rlcompress.engine.codec import round_trip
 from rlcompress.engine.events import Emit, Event, Note, PhaseStarted, RunFinished, RunStarted, StepFinished
 from rlcompress.engine.process import Process
-from rlcompress.errors import InvalidValueError
+from rlcompress.errors import InvalidValueError, whole_number
 from rlcompress.problem import Problem
 
 Out = TypeVar("Out")
@@ -33,10 +34,10 @@ class Budget:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
-            raise InvalidValueError(f"max_seconds: a value > 0 expected, found {self.seconds}")
-        if self.steps is not None and self.steps < 0:
-            raise InvalidValueError(f"max_steps: a value >= 0 expected, found {self.steps}")
+        if self.seconds is not None and not (isinstance(self.seconds, Real) and self.seconds > 0):
+            raise InvalidValueError(f"max_seconds: a value > 0 expected, found {self.seconds!r}")
+        if self.steps is not None:
+            object.__setattr__(self, "steps", whole_number(self.steps, "max_steps", 0))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Union, cast
 
 from rlcompress.errors import InvalidValueError
 
@@ -89,7 +89,8 @@ def fan_out(*subscribers: OnEvent) -> Emit:
     flat: list[Emit] = []
     for subscriber in subscribers:
         if subscriber is not None:
-            flat.extend([subscriber] if callable(subscriber) else subscriber)
+            alone = callable(subscriber) or not isinstance(subscriber, Sequence)
+            flat.extend([cast(Emit, subscriber)] if alone else cast(Sequence[Emit], subscriber))
     for subscriber in flat:
         if not callable(subscriber):
             raise InvalidValueError(f"on_event: a callable or a sequence of them expected, found {subscriber!r}")

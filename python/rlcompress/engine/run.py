@@ -18,7 +18,7 @@ from rlcompress.engine.registry import build_algorithm, build_task, read_teacher
 from rlcompress.engine.result import Result
 from rlcompress.engine.run_folder import EventLog, RunRecord, locked, open_run, read_run, record_of
 from rlcompress.engine.versions import versions
-from rlcompress.errors import ImportFormatError, InvalidValueError
+from rlcompress.errors import ImportFormatError, InvalidValueError, whole_number
 from rlcompress.network import Network
 from rlcompress.problem import Problem, Task
 
@@ -109,11 +109,8 @@ def _problem(teacher: Any, task: Any, seed: Any, jobs: int | None, prepared: boo
         raise InvalidValueError(f"teacher: {error}") from error
     if not isinstance(task, Task):
         raise InvalidValueError(f"task: a Task such as PolicyTask(...) expected, found {task!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InvalidValueError(f"seed: an integer >= 0 expected, found {seed!r}")
-    jobs = available_cpus() if jobs is None else jobs
-    if jobs < 1:
-        raise InvalidValueError(f"jobs: at least 1 expected, found {jobs}")
+    seed = whole_number(seed, "seed", 0)
+    jobs = available_cpus() if jobs is None else whole_number(jobs, "jobs", 1)
     teacher = teacher if prepared else task.prepare(teacher)
     task = _for_network(task, teacher)
     task.check(teacher)

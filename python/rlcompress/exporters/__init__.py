@@ -59,7 +59,7 @@ def export(
         MissingToolError: the compiler that a format needs is not installed.
         FormatError: not a valid `.rlc` file.
     """
-    check_types(source, name)
+    check_types(source, out, name)
     if format not in FORMATS:
         raise InvalidValueError(f"format: one of {', '.join(FORMATS)} expected, found {format!r}")
     if layout not in LAYOUTS:

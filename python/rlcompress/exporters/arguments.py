@@ -9,7 +9,7 @@ from rlcompress.errors import InvalidValueError, MissingFileError
 from rlcompress.network import Network
 
 
-def check_types(source: object, name: object) -> None:
+def check_types(source: object, out: object, name: object) -> None:
     """Refuse what is no network and no path, and a name that is no text.
 
     Raises:
@@ -21,6 +21,8 @@ def check_types(source: object, name: object) -> None:
             f"source: a Network or the path of an .rlc file expected, found {kind}; rlcompress.from_torch(module) "
             "makes a Network of a torch module, rlcompress.load_policy(...) of other policies"
         )
+    if not isinstance(out, (str, PathLike)):
+        raise InvalidValueError(f"out: the path of a folder or file expected, found {out!r}")
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"name: text or None expected, found {name!r}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rlcompress.contract import Argmax, Raw
 from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.importers.scikit_learn import ACTIVATIONS, Scaling, is_binary, scaling_of, steps_of
 from rlcompress.layers import Dense
@@ -30,8 +31,13 @@ def to_sklearn(network: Network, *, like: Any) -> Any:
 
     Raises:
         InvalidValueError: inputs or outputs differ from those of `like`.
-        UnsupportedError: layers or scaling that no scikit-learn perceptron has.
+        UnsupportedError: layers, a head or scaling that no scikit-learn perceptron has.
     """
+    if not isinstance(network.contract.head, (Raw, Argmax)):
+        raise UnsupportedError(
+            f"to_sklearn: a raw or argmax head expected, found {network.contract.head.kind}, which bounds the outputs; "
+            "scikit-learn has none"
+        )
     made = copy.deepcopy(like)
     scalers, perceptron = steps_of(made)
     inputs, outputs = int(perceptron.n_features_in_), _outputs(perceptron)

@@ -13,6 +13,7 @@ from rlcompress.contract import Contract
 from rlcompress.errors import UnsupportedError
 from rlcompress.importers.batch_norm import folded, is_batch_norm
 from rlcompress.importers.options import ImportOptions
+from rlcompress.importers.torch_contract import acting, observing
 from rlcompress.layers import Dense
 from rlcompress.layers.activation import Activation
 from rlcompress.network import Network
@@ -63,12 +64,18 @@ def from_torch(module: torch.nn.Module, contract: Contract | None = None) -> Net
     return Network(layers=tuple(layers), contract=contract)  # type: ignore[arg-type]  # None stands for the default
 
 
-def to_torch(network: Network) -> torch.nn.Sequential:
+def to_torch(network: Network, *, with_contract: bool = False) -> torch.nn.Sequential:
     """The network's layers as float32 torch modules on the CPU.
 
-    Normalisation, selection and head are not part of it: feed
-    `contract.select(contract.normalisation.apply(observations))` and apply the head yourself, or use `Runtime`. Masks
-    become masks of `torch.nn.utils.prune`, so that training keeps them. Quantized layers are dequantized.
+    Masks become masks of `torch.nn.utils.prune`, so that training keeps them. Quantized layers are dequantized.
+
+    Args:
+        network: any.
+        with_contract: with normalisation and selection before the layers and the head behind them: observations in,
+            actions out, as `Runtime` gives them up to rounding. `from_torch` takes the layers alone.
+
+    Returns:
+        Without the contract the layers alone: feed `contract.select(contract.normalisation.apply(observations))`.
     """
     torch = require("torch")
     modules: list[Any] = []
@@ -83,6 +90,8 @@ def to_torch(network: Network) -> torch.nn.Sequential:
         modules.append(linear)
         if layer.activation != "identity":
             modules.append(_torch_activation(layer))
+    if with_contract:
+        modules = [observing(network.contract), *modules, acting(network.contract)]
     return torch.nn.Sequential(*modules)  # type: ignore[no-any-return]
 
 

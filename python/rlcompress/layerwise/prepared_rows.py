@@ -10,8 +10,8 @@ import numpy as np
 
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError
-from rlcompress.layerwise.rows import is_arrays
 from rlcompress.network import Network
+from rlcompress.training.labelled_rows import is_pair
 
 
 def network_inputs(network: Network, x: Any) -> FloatArray:
@@ -45,7 +45,7 @@ def prepared(network: Network | None, data: Any) -> Any:
     """
     if network is None or data is None:
         return data
-    if is_arrays(data):
+    if is_pair(data):
         return network_inputs(network, data[0]), data[1]
     return _PreparedBatches(network, data)
 

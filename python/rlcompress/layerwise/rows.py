@@ -11,6 +11,8 @@ import numpy as np
 from rlcompress.errors import InvalidValueError
 from rlcompress.layerwise.traced_layers import call_arguments
 from rlcompress.optional import require
+from rlcompress.training.labelled_rows import is_pair, whole_rows
+from rlcompress.training.model_inputs import parts, taken
 from rlcompress.training.private_copy import preserved_generators
 
 
@@ -36,7 +38,7 @@ def read_batches(data: Any, model: Any, batch_size: int) -> list[Batch]:
     Args:
         data: `(x, y)` of arrays or tensors, which are cut into batches in an order shuffled once (so that the first
             batches stand for all), or an iterable of `(x, y)` batches such as a DataLoader, taken as they come. `x` may
-            be a tuple of arguments or a dict of named ones in a loader.
+            be a tuple of arguments or a dict of named ones.
         model: gives device and floating type.
         batch_size: rows per batch, for arrays.
 
@@ -98,22 +100,16 @@ def example_of(data: Any) -> Any:
     raise InvalidValueError("data: at least one row expected, found none")
 
 
-def is_arrays(data: Any) -> bool:
-    """Whether data are one `(x, y)` of arrays or tensors, not batches of them."""
-    return isinstance(data, (tuple, list)) and len(data) == 2 and all(hasattr(part, "shape") for part in data)
-
-
 def _pairs(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
-    if is_arrays(data):
-        x, y = data
-        if len(x.shape) < 1 or len(y.shape) < 1 or x.shape[0] != y.shape[0]:
-            raise InvalidValueError(
-                f"data: x and y with the same rows expected, found {tuple(x.shape)}, {tuple(y.shape)}"
-            )
-        order = np.random.default_rng(0).permutation(int(x.shape[0]))
+    if is_pair(data):
+        x, y = whole_rows(data)
+        shapes = [tuple(part.shape) for part in (*parts(x), y)]
+        if any(shape[:1] != shapes[-1][:1] or not shape for shape in shapes):
+            raise InvalidValueError(f"data: x and y with the same rows expected, found {', '.join(map(str, shapes))}")
+        order = np.random.default_rng(0).permutation(int(y.shape[0]))
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            yield x[chosen], y[chosen]
+            yield taken(x, chosen), y[chosen]
         return
     try:
         batches = iter(data)

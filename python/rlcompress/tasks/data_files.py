@@ -65,6 +65,8 @@ def load_data(
     if path.is_dir():
         from rlcompress.tasks.image_folder import load_images
 
+        if target is not None or kind == "values":
+            raise InvalidValueError(f"{path}: the folders of images are the classes; leave target and kind out")
         return load_images(path)
     return _load_file(path, target, kind)
 

@@ -10,18 +10,16 @@ from typing import Any, Literal, Union
 import numpy as np
 
 from rlcompress.arrays import FloatArray
-from rlcompress.contract import Argmax
 from rlcompress.errors import CheckpointError, InvalidValueError
 from rlcompress.network import Network
-from rlcompress.problem import SPLITS, Actor, Batch, Float64Array, Score, Split
-from rlcompress.runtime import Runtime
+from rlcompress.problem import Actor, Batch, Score, Split
 from rlcompress.tasks.class_names import moved, names_of, numbered, order_for, told_classes
 from rlcompress.tasks.data_files import load_data
 from rlcompress.tasks.labelled import Pair, Targets
+from rlcompress.tasks.network_fit import check_inputs, check_outputs
 from rlcompress.tasks.row_checks import Metric, check_classes, check_varies, checked_rows, digest_of
-from rlcompress.tasks.row_splits import IndexArray, deal
-
-_BLOCK = 4096
+from rlcompress.tasks.row_pools import Pools, dealt, dealt_as
+from rlcompress.tasks.row_scores import row_scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +67,15 @@ class DatasetTask:
         if not 0 < self.validation < 1:
             raise InvalidValueError(f"validation: a share between 0 and 1 expected, found {self.validation}")
         given, names = self._targets()
-        x, y = checked_rows(self.x, given[0], self.metric, "x and y")
-        check_varies(y, self.metric)
-        pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = {}
-        held: tuple[Split, ...] = SPLITS if self.test is None else SPLITS[:-1]
-        for pool, rows in deal(y, held, self.validation, self.seed).items():
-            pools[pool] = (x, y, rows)
-        if self.test is not None:
-            xt, yt = checked_rows(self.test[0], given[1], self.metric, "test")
-            if xt.shape[1:] != x.shape[1:] or yt.shape[1:] != y.shape[1:]:
-                raise InvalidValueError(f"test: rows of {x.shape[1:]} expected as in x, found {xt.shape[1:]}")
-            pools["final"] = (xt, yt, np.arange(len(xt)))
+        rows = checked_rows(self.x, given[0], self.metric, "x and y")
+        check_varies(rows.y, self.metric)
+        test = None if self.test is None else checked_rows(self.test[0], given[1], self.metric, "test")
+        if test is not None and (test.x.shape[1:] != rows.x.shape[1:] or test.y.shape[1:] != rows.y.shape[1:]):
+            raise InvalidValueError(f"test: rows of {rows.x.shape[1:]} expected as in x, found {test.x.shape[1:]}")
+        pools = dealt(rows, test, self.validation, self.seed)
         if self.metric == "accuracy":
-            check_classes(y)
-        for attribute, value in (("x", x), ("y", y), ("classes", names), ("_pools", pools)):
+            check_classes(rows.y)
+        for attribute, value in (("x", rows.x), ("y", rows.y), ("classes", names), ("_pools", pools)):
             object.__setattr__(self, attribute, value)
 
     def _targets(self) -> tuple[list[Any], tuple[str, ...] | None]:
@@ -124,7 +117,7 @@ class DatasetTask:
         return task if classes is None else task.with_classes(classes)
 
     def with_classes(self, classes: Sequence[Any]) -> DatasetTask:
-        """The same rows with classes numbered in the order of these labels.
+        """The same rows, dealt as they are, with classes numbered in the order of these labels.
 
         Raises:
             InvalidValueError: values, numbers without labels, or a label that is not among the classes.
@@ -134,7 +127,9 @@ class DatasetTask:
             raise InvalidValueError(f"{self.name}: labels as text expected to be numbered; y holds numbers alone")
         places = moved(self.classes, order, self._found, self.name)
         test = None if self.test is None else (self.test[0], places[self.rows("final").y])
-        return replace(self, y=places[self.y], test=test, classes=order)
+        renumbered = replace(self, y=places[self.y], test=test, classes=order)
+        object.__setattr__(renumbered, "_pools", dealt_as(renumbered._all, self._all))
+        return renumbered
 
     def for_network(self, network: Network) -> DatasetTask:
         """The task with classes numbered as the network's outputs: by `network.metadata["classes"]`, where it has them.
@@ -162,23 +157,21 @@ class DatasetTask:
     def outputs(self) -> int:
         """Outputs that a network for this task needs."""
         if self.metric == "accuracy":
-            return max(int(self.y.max()), *(int(pool[1].max()) for pool in self._all.values())) + 1
+            return max(int(self.y.max()), *(int(pool.y.max()) for pool in self._all.values())) + 1
         return 1 if self.y.ndim == 1 else int(self.y.shape[1])
 
     @property
     def training_rows(self) -> Pair:
         """(x, y) of the rows in no split: what a network or a scaling may be fitted on."""
-        x, y, rows = self._all["data"]
-        return Pair(x[rows], y[rows])
+        return self._all["data"].pair
 
     def rows(self, split: Split) -> Pair:
         """(x, y) of a split, in the order of its units."""
-        x, y, rows = self._all[split]
-        return Pair(x[rows], y[rows])
+        return self._all[split].pair
 
     def count(self, split: Split) -> int:
         """Units that a split holds."""
-        return len(self._all[split][2])
+        return len(self._all[split])
 
     def check(self, network: Network) -> None:
         """Refuse a network whose sizes or head do not fit.
@@ -186,35 +179,14 @@ class DatasetTask:
         Raises:
             InvalidValueError: says which size or head is wrong.
         """
-        wanted = int(np.prod(self.x.shape[1:]))
-        if network.contract.input_size != wanted:
-            raise InvalidValueError(
-                f"{self.name}: rows of {wanted} values, the network takes {network.contract.input_size}"
-            )
-        discrete = isinstance(network.contract.head, Argmax)
-        if self.metric == "squared_error" and discrete:
-            raise InvalidValueError(f"{self.name}: values are asked for, the network's head is argmax; use Raw()")
+        rows = Pair(self.x, self.y)
+        check_inputs(network, rows, self.metric, self.name)
         if self._order_for(network) is not None:
             raise InvalidValueError(
                 f"{self.name}: its classes are numbered otherwise than the network's outputs; "
                 "use task.for_network(network)"
             )
-        fits = network.output_size >= self.outputs if self.metric == "accuracy" else network.output_size == self.outputs
-        if not fits:
-            remedy = ""
-            if self.metric == "accuracy" and network.output_size == 1:
-                remedy = (
-                    "; for values give metric='squared_error' (--kind values for a command), for two classes told by "
-                )
-                remedy += "one output rlc.two_outputs(network) (--kind classes)"
-            elif self.metric == "accuracy" and len(np.unique(self.y)) <= network.output_size:
-                remedy = (
-                    f"; classes {self.y.min()} to {self.y.max()} were found, number them from 0 as the outputs are: "
-                )
-                remedy += "np.searchsorted(classifier.classes_, y)"
-            raise InvalidValueError(
-                f"{self.name}: {self.outputs} outputs needed, the network gives {network.output_size}{remedy}"
-            )
+        check_outputs(network, rows, self.outputs, self.metric, self.name)
 
     def prepare(self, teacher: Network) -> Network:
         """The teacher as it is."""
@@ -231,7 +203,7 @@ class DatasetTask:
                 f"{self.name}: split {split} holds {self.count(split)} rows, {start}..{start + count - 1} asked for; "
                 "give more rows or a larger validation share"
             )
-        return Score(self._judge(network, split, np.arange(start, start + count)))
+        return Score(row_scores(network, self._all[split], np.arange(start, start + count), self.metric))
 
     def score_many(self, networks: Sequence[Network], split: Split, start: int, count: int) -> list[Score]:
         """Several networks on the same rows."""
@@ -245,16 +217,16 @@ class DatasetTask:
         """
         if self.metric != "accuracy":
             raise InvalidValueError(f"{self.name}: balanced accuracy is for classes, the metric is {self.metric}")
-        found = self._judge(network, split, np.arange(self.count(split)))
+        found = row_scores(network, self._all[split], np.arange(self.count(split)), self.metric)
         y = self.rows(split).y
         return float(np.mean([found[y == label].mean() for label in np.unique(y)]))
 
     def visit(self, actor: Actor, start: int, count: int, seed: int, explore: float = 0.0) -> Batch:
         """`count` training rows from `start` on, from the first again after the last; what acts has no influence."""
-        x, _, rows = self._all["data"]
-        at = np.arange(start, start + count) % len(rows)
-        scores = self._judge(actor, "data", at) if isinstance(actor, Network) else np.zeros(0)
-        return Batch(x[rows[at]].reshape(count, -1), scores)
+        pool = self._all["data"]
+        at = np.arange(start, start + count) % len(pool)
+        scores = row_scores(actor, pool, at, self.metric) if isinstance(actor, Network) else np.zeros(0)
+        return Batch(pool.x[pool.rows[at]].reshape(count, -1), scores)
 
     def visit_many(
         self, actors: Sequence[Actor], start: int, count: int, seed: int, explore: float = 0.0
@@ -280,7 +252,7 @@ class DatasetTask:
     @property
     def digest(self) -> str:
         """SHA-256 over the shapes and bytes of all rows and targets."""
-        arrays = [array for x, y, _ in (self._all["data"], self._all["final"]) for array in (x, y)]
+        arrays = [array for pool in (self._all["data"], self._all["final"]) for array in (pool.x, pool.y)]
         return digest_of(arrays)
 
     @classmethod
@@ -308,23 +280,6 @@ class DatasetTask:
         return task
 
     @property
-    def _all(self) -> dict[str, tuple[FloatArray, Targets, IndexArray]]:
-        pools: dict[str, tuple[FloatArray, Targets, IndexArray]] = getattr(self, "_pools")  # noqa: B009  # not a field
+    def _all(self) -> Pools:
+        pools: Pools = getattr(self, "_pools")  # noqa: B009  # not a field
         return pools
-
-    def _judge(self, network: Network, pool: str, units: IndexArray) -> Float64Array:
-        x, y, rows = self._all[pool]
-        runtime = Runtime(network)
-        shape = network.contract.observation_shape
-        blocks = [rows[units[at : at + _BLOCK]] for at in range(0, len(units), _BLOCK)]
-        return np.concatenate([self._score_rows(network, runtime(x[b].reshape(-1, *shape)), y[b]) for b in blocks])
-
-    def _score_rows(self, network: Network, found: Any, y: Targets) -> Float64Array:
-        if self.metric == "squared_error":
-            error = found.astype(np.float64) - y.reshape(len(y), -1)
-            values: Float64Array = -np.mean(error**2, axis=1)
-            return values
-        head = network.contract.head
-        chosen = found - head.start if isinstance(head, Argmax) else np.argmax(found, axis=1)
-        correct: Float64Array = np.asarray(chosen == y, np.float64)
-        return correct

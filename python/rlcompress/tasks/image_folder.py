@@ -9,8 +9,9 @@ import numpy as np
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
-from rlcompress.tasks.labelled import Labelled, Pair, labelled
+from rlcompress.tasks.labelled import Labelled, Pair, inputs
 
+_GREY, _DEEP = ("L", "1"), ("I", "F")  # modes of Pillow; deep ones hold more than 8 bits, which it would cut off
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".webp", ".tif", ".tiff"}
 
 
@@ -20,7 +21,8 @@ def load_images(folder: Path) -> Labelled:
     Classes are the folders' names in sorted order, images sorted by name within them.
 
     Raises:
-        InvalidValueError: no images, images of different sizes, or a file that is no image; names the file.
+        InvalidValueError: no images, images of different sizes or of more than 8 bits a channel, or a file that is no
+            image; names the file.
         MissingExtraError: Pillow is not installed.
     """
     train, test = folder / "train", folder / "test"
@@ -34,8 +36,8 @@ def load_images(folder: Path) -> Labelled:
             raise InvalidValueError(f"{folder}: images of one kind expected, found grey ones in train or test alone")
     else:
         (x, y), held = _read(folder, classes), None
-    found = labelled(x, y, held, "classes", str(folder))
-    return Labelled(found.x, found.y, Pair(*found.test) if found.test else None, classes, (), str(folder))
+    kept_apart = None if held is None else Pair(inputs(held[0], f"{folder}: test"), held[1])
+    return Labelled(inputs(x, str(folder)), y, kept_apart, classes, (), str(folder))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -60,16 +62,22 @@ def _read(folder: Path, classes: tuple[str, ...]) -> tuple[Any, Any]:
                     )
     if not images:
         raise InvalidValueError(f"{folder}: images ending in {', '.join(sorted(_ENDINGS))} expected, none found")
-    grey = all(image.mode in ("L", "1") for image in images)
+    grey = all(image.mode in _GREY for image in images)
     pixels = np.stack([np.asarray(image.convert("L" if grey else "RGB")) for image in images])
     pixels = pixels[:, None] if grey else np.moveaxis(pixels, 3, 1)
-    return pixels, np.array(labels)
+    return pixels, np.array(labels, np.int64)
 
 
 def _decode(image_type: Any, path: Path) -> Any:
     try:
         with image_type.open(path) as file:
             file.load()
-            return file.copy()
+            image = file.copy()
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidValueError(f"{path}: an image expected ({error})") from error
+    if image.mode.startswith(_DEEP):
+        raise InvalidValueError(
+            f"{path}: at most 8 bits a channel expected, found Pillow's mode {image.mode}; convert it, or give arrays "
+            "in an .npz file"
+        )
+    return image

@@ -27,8 +27,10 @@ def load_named(name: str, target: Union[str, int, None], kind: TargetKind) -> La
         if target is not None:
             raise InvalidValueError(f"{name}: target names a column of a table; this set has its own")
         bunch = getattr(datasets, f"load_{name}")()
-        found = labelled(bunch.data, bunch.target, None, "values" if name == "diabetes" else kind, name)
-        classes = tuple(str(entry) for entry in getattr(bunch, "target_names", ())) or found.classes
+        kind = "values" if name == "diabetes" and kind == "auto" else kind
+        found = labelled(bunch.data, bunch.target, None, kind, name)
+        named = tuple(str(entry) for entry in getattr(bunch, "target_names", ()))
+        classes = named if named and found.classes else found.classes
         return Labelled(found.x, found.y, None, classes, tuple(map(str, bunch.feature_names)), name)
     return _openml(datasets, name, target, kind)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 
 _WARMUP_SHARE = 10
@@ -39,6 +40,7 @@ class FineTuning:
     seed: int = field(default=0, metadata={"help": "of all that is drawn"})
 
     def __post_init__(self) -> None:
+        settle_types(self)
         for name, least in (("epochs", 0), ("batch_size", 1), ("warmup_steps", 0), ("seed", 0), ("l2", 0)):
             if not least <= getattr(self, name) < math.inf:
                 raise InvalidValueError(f"{name}: at least {least} expected, found {getattr(self, name)}")

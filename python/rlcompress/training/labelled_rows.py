@@ -9,7 +9,8 @@ import numpy as np
 
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
-from rlcompress.training.model_inputs import InputType, mapped, parts, pieces, taken
+from rlcompress.training.model_inputs import InputType, as_tensor, mapped, parts, pieces, taken
+from rlcompress.training.tensor_digest import digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +51,7 @@ class LabelledRows:
     ) -> None:
         self._device, self._kind = device, kind
         self._teacher, self._augment = teacher, augment
-        self._arrays = _arrays(data, kind, (tuple,)) if _is_pair(data) else None
+        self._arrays = _arrays(data, kind, (tuple,)) if is_pair(data) else None
         self._loader: Any = None if self._arrays else data
         self._taught: Any = None
         if self._arrays is None:
@@ -85,6 +86,13 @@ class LabelledRows:
             if found >= count:
                 return
 
+    @property
+    def digest(self) -> str:
+        """Of arrays their values; of a loader its number of batches."""
+        return (
+            f"{self.batches} batches" if self._arrays is None else digest_of((*parts(self._arrays[0]), self._arrays[1]))
+        )
+
     def _moved(self, part: Any) -> Any:
         return part.to(self._device)
 
@@ -115,13 +123,19 @@ class LabelledRows:
             )
 
 
-def _is_pair(data: Any) -> bool:
-    """Whether data are (x, y) themselves, not a list of two batches."""
-    return isinstance(data, (tuple, list)) and len(data) == 2 and not all(_is_batch(part) for part in data)
+def is_pair(data: Any) -> bool:
+    """Whether data are (x, y) of all rows, not two batches: y is an array, or a list that holds none."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        return False
+    y = data[1]
+    return hasattr(y, "shape") or (isinstance(y, (tuple, list)) and not any(getattr(v, "ndim", 0) for v in y))
 
 
-def _is_batch(part: Any) -> bool:
-    return isinstance(part, (tuple, list)) and len(part) == 2 and getattr(part[1], "ndim", 0) > 0
+def whole_rows(data: Any) -> tuple[Any, Any]:
+    """(x, y) of a pair with lists as arrays; x may be a tuple of arrays, or a dict of named ones."""
+    x, y = data
+    x = x if isinstance(x, Mapping) or _all_arrays(x, tuple) or hasattr(x, "shape") else np.asarray(x)
+    return x, y if hasattr(y, "shape") else np.asarray(y)
 
 
 def _pair(batch: Any, kind: InputType) -> tuple[Any, Any]:
@@ -134,7 +148,7 @@ def _arrays(data: Any, kind: InputType, several_in: tuple[type, ...]) -> tuple[A
     torch = require("torch")
     several = isinstance(data[0], Mapping) or _all_arrays(data[0], several_in)
     x = mapped(data[0], kind.cast) if several else kind.cast(data[0])
-    y = data[1] if torch.is_tensor(data[1]) else torch.from_numpy(np.array(data[1]))
+    y = as_tensor(data[1], "y")
     fewest = 1 if kind.whole or several else 2
     if any(part.ndim < fewest or len(part) == 0 or y.ndim == 0 or len(part) != len(y) for part in parts(x)):
         shapes = ", ".join(str(tuple(part.shape)) for part in (*parts(x), y))

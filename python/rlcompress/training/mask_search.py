@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 from rlcompress.training.importance import Importance
 from rlcompress.training.weight_masks import largest_of_all, largest_of_each
@@ -47,14 +48,13 @@ class Schedule:
     floor: int = field(default=1, metadata={"help": "weights that every layer keeps"})
 
     def __post_init__(self) -> None:
+        settle_types(self)
         for name in ("start", "ramp", "regrow", "regrow_until"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidValueError(f"{name}: a share in 0..1 expected, found {getattr(self, name)}")
         for name, least in (("refresh_steps", 1), ("rows", 1), ("floor", 0)):
             if getattr(self, name) < least:
                 raise InvalidValueError(f"{name}: at least {least} expected, found {getattr(self, name)}")
-        if self.importance not in ("loss", "magnitude"):
-            raise InvalidValueError(f"importance: 'loss' or 'magnitude' expected, found {self.importance!r}")
 
     def changes(self, progress: float) -> bool:
         """Whether masks still change at this share of the training."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from rlcompress.training.mask_search import MaskSearch
 from rlcompress.training.model_inputs import InputType, input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.private_copy import preserved_generators, private_copy
+from rlcompress.training.tensor_digest import digest_of, state_digest
 from rlcompress.training.weight_masks import biases_of, parameters_of
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class MaskedTraining:
         self.names = tuple(masks)
         self.weights: list[Any] = parameters_of(model, self.names)
         self.masks = [masks[name] & held.get(id(weight), True) for name, weight in zip(self.names, self.weights)]
-        self.given = _digest(self.masks)
         self.held = [(weight, held[id(weight)]) for weight in model.parameters() if id(weight) in held]
         self.biases: list[Any] = biases_of(model, self.names)
         with preserved_generators():
             kind = input_type(model)
-            told = _outputs(teacher, kind) if settings.distil > 0 else None
+            self.teacher = teacher if settings.distil > 0 else None
+            told = None if self.teacher is None else _outputs(self.teacher, kind)
             device = next((value.device for value in model.parameters()), torch.device("cpu"))
             self.rows = LabelledRows(data, settings.batch_size, told, augment, device, kind)
         self.objective = Objective(self.rows.discrete, settings.distil, settings.temperature)
@@ -73,18 +73,19 @@ class MaskedTraining:
 
         Raises:
             InvalidValueError: the loss is not finite.
-            CheckpointError: the checkpoint is of another training.
+            CheckpointError: the checkpoint is of another training, model, teacher or other rows.
         """
         torch = require("torch")
         mode = self.model.training
+        identity = None if checkpoint is None else self._identity()
         self._apply(self.masks)
         with preserved_generators():
-            done = self._load(checkpoint)
+            done = self._load(checkpoint, identity)
             for epoch in range(done, self.settings.epochs):
                 torch.manual_seed(self.settings.seed * 1_000_003 + epoch)
                 loss = self._epoch(epoch)
                 kept = {name: int(mask.sum()) for name, mask in zip(self.names, self.masks)}
-                self._save(checkpoint, epoch + 1)
+                self._save(checkpoint, identity, epoch + 1)
                 if on_epoch is not None:
                     on_epoch(Epoch(epoch + 1, self.settings.epochs, loss, kept))
             self._search_masks()  # where no step was left to meet the target
@@ -159,14 +160,22 @@ class MaskedTraining:
                     state[name].mul_(mask)
 
     def _identity(self) -> dict[str, Any]:
-        search = None if self.search is None else self.search.identity
-        return {"settings": repr(self.settings), "search": search, "names": list(self.names), "given": self.given}
+        """What the outcome depends on, before the first step; of a loader its length alone, as reading it may vary."""
+        return {
+            "settings": repr(self.settings),
+            "search": None if self.search is None else self.search.identity,
+            "names": list(self.names),
+            "given": digest_of(self.masks),
+            "model": state_digest(self.model),
+            "teacher": None if self.teacher is None else state_digest(self.teacher),
+            "rows": self.rows.digest,
+        }
 
-    def _save(self, path: Path | None, done: int) -> None:
+    def _save(self, path: Path | None, identity: dict[str, Any] | None, done: int) -> None:
         if path is None:
             return
         record = {
-            "identity": self._identity(),
+            "identity": identity,
             "done": done,
             "step": self.step,
             "model": self.model.state_dict(),
@@ -178,7 +187,7 @@ class MaskedTraining:
         require("torch").save(record, part)
         part.replace(path)
 
-    def _load(self, path: Path | None) -> int:
+    def _load(self, path: Path | None, expected: dict[str, Any] | None) -> int:
         if path is None or not path.exists():
             return 0
         try:
@@ -186,8 +195,11 @@ class MaskedTraining:
             identity, done = record["identity"], int(record["done"])
         except Exception as error:
             raise CheckpointError(f"{path}: no checkpoint of a masked training ({error}); delete it") from error
-        if identity != self._identity():
-            raise CheckpointError(f"{path}: the checkpoint of another training; delete it or name another file")
+        if identity != expected:
+            raise CheckpointError(
+                f"{path}: the checkpoint of another training ({_differing(identity, expected)}); delete it or name "
+                "another file"
+            )
         self.model.load_state_dict(record["model"])
         self.optimiser.load_state_dict(record["optimiser"])
         self.step, self.masks = int(record["step"]), list(record["masks"])
@@ -196,12 +208,9 @@ class MaskedTraining:
         return done
 
 
-def _digest(masks: list[torch.Tensor]) -> str:
-    """What tells the masks that a training starts from."""
-    found = hashlib.sha256()
-    for mask in masks:
-        found.update(mask.cpu().numpy().tobytes())
-    return found.hexdigest()
+def _differing(found: Any, expected: Any) -> str:
+    known = found if isinstance(found, dict) else {}
+    return "differs in " + ", ".join(name for name in expected if known.get(name) != expected[name])
 
 
 def _outputs(teacher: Any, kind: InputType) -> Any:

@@ -30,10 +30,31 @@ class InputType:
     def cast(self, value: Any) -> Any:
         """An array or tensor as the model takes it."""
         torch = require("torch")
-        found = value if torch.is_tensor(value) else torch.from_numpy(np.array(value))
+        found = as_tensor(value, "x")
         if found.is_floating_point() or not self.whole:
             return found.to(self.floating or torch.float32)
         return found.long() if found.dtype != torch.bool else found
+
+
+def as_tensor(value: Any, name: str) -> Any:
+    """A tensor as it is; what NumPy takes as an array of numbers, copied.
+
+    Raises:
+        InvalidValueError: text, objects or rows of different lengths.
+    """
+    torch = require("torch")
+    if torch.is_tensor(value):
+        return value
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise InvalidValueError(f"data: {name} as one array expected: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise InvalidValueError(
+            f"data: {name} of numbers expected, found {array.dtype}; encode it, classes by "
+            "np.unique(y, return_inverse=True)[1]"
+        )
+    return torch.from_numpy(array)
 
 
 def input_type(model: torch.nn.Module) -> InputType:

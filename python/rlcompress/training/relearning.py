@@ -48,7 +48,7 @@ class Relearning:
 def relearn(network: Network, first: int, last: int, rows: Pair, settings: Relearning, seed: int) -> Network:
     """The network with layers `first .. last` trained on labels, from the weights that they have.
 
-    Values are learnt in units of their spread.
+    Values are learnt in units of their spread, where the last layer is linear.
 
     Args:
         network: float32 dense layers; masks stay.
@@ -95,7 +95,8 @@ def _inputs(network: Network, rows: Pair) -> tuple[Any, Any, Any, Any]:
     inputs = torch.from_numpy(np.ascontiguousarray(contract.select(x)))
     if rows.y.dtype.kind in "iu":
         return inputs, torch.from_numpy(np.asarray(rows.y, np.int64)), 0.0, 1.0
-    offset, spread = units_of(rows.y)
+    linear = network.dense_layers()[-1].activation == "identity"
+    offset, spread = units_of(rows.y) if linear else (0.0, 1.0)
     y = (rows.y.reshape(len(rows.y), -1) - offset) / spread
     return inputs, torch.from_numpy(y.astype(np.float32)), offset, spread
 

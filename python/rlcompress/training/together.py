@@ -125,7 +125,9 @@ class _Stack:
             [part.view(len(students), *shape) for part, shape in zip(torch.split(flat, sizes), shapes)]
             for flat in (self.flat, self.gradient, self.mask)
         )
-        self.mean, self.scale = _units(lessons)
+        self.linear = self.kinds[-1][0] == "identity"
+        self.mean, self.scale = _units(lessons, self.linear)
+        self.variances = torch.tensor(lessons.variances, dtype=torch.float32)
         for index, student in enumerate(students):
             self._write(index, student, masks)
 
@@ -201,6 +203,8 @@ class _Stack:
         share, heat = self.course.distil, self.course.temperature
         if not self.lessons.discrete:
             made: Any = outputs - (share * soft + (1 - share) * hard)
+            if not self.linear:
+                made.div_(self.variances)
             return made.mul_(2 / outputs.shape[-1])  # type: ignore[no-any-return]
         made = torch.softmax(outputs / heat, -1).sub_(soft).mul_(share * heat)
         return made.add_(torch.softmax(outputs, -1).sub_(hard), alpha=1 - share)  # type: ignore[no-any-return]
@@ -217,8 +221,11 @@ class _Stack:
         return student.with_layers(layers)
 
 
-def _units(lessons: Lessons) -> tuple[Float64Array, Float64Array]:
-    """Mean and scale of the outputs: those of the labels where they are values, else 0 and 1."""
-    if lessons.discrete:
+def _units(lessons: Lessons, linear: bool) -> tuple[Float64Array, Float64Array]:
+    """Mean and scale of the outputs: those of the labels where they are values of a linear layer, else 0 and 1.
+
+    Before an activation another scale would be another function.
+    """
+    if lessons.discrete or not linear:
         return np.zeros(lessons.taught.shape[1]), np.ones(lessons.taught.shape[1])
     return lessons.labels.mean(0, dtype=np.float64), np.sqrt(lessons.variances)

@@ -7,8 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__FAST_MATH__)
-#error "rlcompress must not be compiled with -ffast-math: it promises the same bits everywhere"
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
+#error "rlcompress must not be compiled with -ffast-math or its parts: it promises the same bits everywhere"
 #endif
 
 // GCC 12 loses lanes when it turns floats into bytes in SVE vectors of more than 128 bits.

@@ -110,7 +110,7 @@ def test_resume_continues_and_reports(runner: CliRunner, policy: Path, tmp_path:
     [
         (["--keep-return", "high"], "'high' is not number"),
         (["--loss", "l2"], "loss"),
-        (["--rounds", "2.5"], "rounds: int expected, found 2.5"),
+        (["--rounds", "2.5"], "rounds: a whole number expected, found 2.5"),
         (["--env-kwargs", "[1]"], "not a JSON object"),
         (["--env", "NoSuch-v9"], "NoSuch"),
         (["--env", "Acrobot-v1"], "Acrobot-v1 gives observations of 6 values"),

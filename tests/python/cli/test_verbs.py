@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -150,3 +151,16 @@ def test_folders_for_c_and_cpp_programs(runner: CliRunner, name: str) -> None:
 def test_debug_shows_the_error(runner: CliRunner, tmp_path: Path, place: list[str]) -> None:
     assert runner.invoke(main, ["resume", str(tmp_path)]).exit_code == 2
     assert isinstance(runner.invoke(main, [*place, str(tmp_path)]).exception, rlcompress.RlcompressError)
+
+
+@pytest.mark.parametrize("kind", ["empty", "several"])
+def test_pack_refuses_observations_that_are_no_array(
+    runner: CliRunner, policy: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "observations.npy"
+    path.write_bytes(b"")
+    if kind == "several":
+        with path.open("wb") as file:
+            np.savez(file, a=np.zeros(3), b=np.zeros(3))
+    done = runner.invoke(main, ["pack", str(policy), str(tmp_path / "out.rlc"), "--observations", str(path)])
+    assert (done.exit_code, done.output[:33]) == (2, "error: observations: a .npy file ")

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlcompress.engine.config import REQUIRED, Setting, check_types, from_config, settings, to_config
+from rlcompress.engine.config import REQUIRED, Setting, from_config, settings, settle_types, to_config
 from rlcompress.errors import InvalidValueError
 
 
@@ -65,21 +66,21 @@ def test_missing_fields_take_their_defaults_and_integers_pass_for_floats() -> No
     ("config", "message"),
     [
         ({}, "keep: Options needs this setting"),
-        ({"keep": "much"}, "keep: float expected, found 'much'"),
-        ({"keep": True}, "keep: float expected, found True"),
+        ({"keep": "much"}, "keep: a number expected, found 'much'"),
+        ({"keep": True}, "keep: a number expected, found True"),
         ({"keep": 1.0, "width": [1]}, "width: Options has no such setting; did you mean widths"),
         ({"keep": 1.0, "zzz": 1}, "zzz: Options has no such setting; known: keep, widths"),
-        ({"keep": 1.0, "widths": [1, 2.5]}, r"widths\[1\]: int expected, found 2.5"),
+        ({"keep": 1.0, "widths": [1, 2.5]}, r"widths\[1\]: a whole number expected, found 2.5"),
         ({"keep": 1.0, "widths": 3}, "widths: .*int.* expected, found 3"),
         ({"keep": 1.0, "pair": [1]}, "pair: 2 values expected, 1 found"),
         ({"keep": 1.0, "mode": "c"}, "mode: one of 'a', 'b' expected, found 'c'"),
-        ({"keep": 1.0, "limit": "none"}, "limit: float or null expected, found 'none'"),
-        ({"keep": 1.0, "names": {"x": None}}, r"names\.x: float expected, found None"),
+        ({"keep": 1.0, "limit": "none"}, "limit: a number or None expected, found 'none'"),
+        ({"keep": 1.0, "names": {"x": None}}, r"names\.x: a number expected, found None"),
         (
             {"keep": 1.0, "engine": {"type": "Fast", "job": 1}},
             r"engine\.job: Fast has no such setting; did you mean jobs",
         ),
-        ({"keep": 1.0, "flag": 1}, "flag: bool expected, found 1"),
+        ({"keep": 1.0, "flag": 1}, "flag: True or False expected, found 1"),
         ([], "Options: a JSON object expected"),
     ],
 )
@@ -103,8 +104,17 @@ def test_only_json_able_dataclasses_are_settings() -> None:
 
 
 def test_types_are_checked_where_settings_are_made_in_python() -> None:
-    check_types(Options(1, limit=2, engine=Slow()))
-    with pytest.raises(InvalidValueError, match=r"keep: float expected, found '0\.5'"):
-        check_types(Options("0.5"))  # type: ignore[arg-type]
-    with pytest.raises(InvalidValueError, match="flag: bool expected, found 1"):
-        check_types(Options(1.0, flag=1))  # type: ignore[arg-type]
+    settle_types(Options(1, limit=2, engine=Slow()))
+    with pytest.raises(InvalidValueError, match=r"keep: a number expected, found '0\.5'"):
+        settle_types(Options("0.5"))  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError, match="flag: True or False expected, found 1"):
+        settle_types(Options(1.0, flag=1))  # type: ignore[arg-type]
+
+
+def test_numbers_that_mean_the_same_make_the_same_settings() -> None:
+    given = Options(np.float64(1), flag=np.bool_(True))  # type: ignore[arg-type]
+    settle_types(given)
+    assert to_config(given) == to_config(Options(1.0, flag=True))
+    whole = Options(1)
+    settle_types(whole)
+    assert json.dumps(to_config(whole)) == json.dumps(to_config(Options(1.0)))

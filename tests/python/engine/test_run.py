@@ -121,9 +121,13 @@ def test_jobs_reach_the_task_and_do_not_make_another_run(tmp_path: Path) -> None
         ({"seed": -1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"jobs": 0}, "jobs"),
+        ({"jobs": "2"}, "jobs: a whole number >= 1 expected, found '2'"),
         ({"max_steps": -1}, "max_steps"),
+        ({"max_steps": 1.5}, "max_steps"),
         ({"max_seconds": 0}, "max_seconds"),
+        ({"max_seconds": "60"}, "max_seconds: a value > 0 expected, found '60'"),
         ({"on_event": [3]}, "on_event"),
+        ({"on_event": 3}, "on_event: a callable"),
     ],
 )
 def test_arguments_are_checked(changes: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlcompress.contract import Argmax, Contract
+from rlcompress.contract import Argmax, Contract, Normalisation, Raw, clip_to, squash_to
 from rlcompress.errors import InvalidValueError, UnsupportedError
 from rlcompress.importers import load_policy
 from rlcompress.importers.torch_module import from_torch, to_torch
@@ -268,3 +268,18 @@ def test_normalisation_and_head_stay_outside(squashed_network: Network) -> None:
     module = to_torch(squashed_network)
     assert [type(part).__name__ for part in module] == ["Linear", "Tanh", "Linear"]
     assert from_torch(module, squashed_network.contract) == squashed_network
+
+
+@pytest.mark.parametrize("head", [Raw(), Argmax(3), clip_to([-1, 0], [1, 0.5]), squash_to([-2, 0], [2, 1])])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_with_its_contract_a_module_acts_as_the_runtime(head: Any, scaled: bool) -> None:
+    rng = np.random.default_rng(0)
+    scaling = Normalisation(np.arange(6), np.arange(1, 7), 1.5) if scaled else None
+    contract = Contract((2, 3), head, normalisation=scaling, selected=(0, 2, 5))
+    layers = (Dense(rng.standard_normal((8, 3)), np.ones(8), "tanh"), Dense(rng.standard_normal((2, 8)), np.zeros(2)))
+    network = Network(layers, contract)
+    x = (4 * rng.standard_normal((50, 2, 3))).astype(np.float32)
+    module = to_torch(network, with_contract=True)
+    found = module(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(found, Runtime(network)(x), atol=1e-5)
+    np.testing.assert_allclose(module(torch.from_numpy(x[0])).detach().numpy(), found[0], atol=1e-5)

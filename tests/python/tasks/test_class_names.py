@@ -110,3 +110,17 @@ def test_targets_of_another_form_get_a_remedy(targets, match):
     x, y = labelled(100)
     with pytest.raises(InvalidValueError, match=match):
         rlc.DatasetTask(x, targets(y))
+
+
+def test_classes_numbered_anew_leave_every_row_in_its_pool():
+    rng = np.random.default_rng(0)
+    x = np.arange(300, dtype=np.float32)[:, None]
+    labels = rng.choice(["9", "10", "11"], 300)
+    task = rlc.DatasetTask(x, labels)
+    renumbered = task.with_classes(["10", "11", "9"])
+    names = np.array(renumbered.classes)
+    for pool in ("data", "search", "screen", "accept", "final"):
+        before = task.training_rows if pool == "data" else task.rows(pool)
+        after = renumbered.training_rows if pool == "data" else renumbered.rows(pool)
+        assert np.array_equal(before.x, after.x)
+        assert np.array_equal(names[after.y], labels[after.x[:, 0].astype(int)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -177,3 +178,41 @@ def test_a_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(MissingExtraError, match=r"rlcompress\[data\]"):
         rlc.load_data("iris")
+
+
+def test_a_class_without_images_leaves_the_numbers_of_the_others(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for index in range(10):
+        (tmp_path / f"c{index}").mkdir()
+    for index in (8, 9):
+        image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / f"c{index}" / "one.png")
+    data = rlc.load_data(tmp_path)
+    assert [data.classes[index] for index in data.y] == ["c8", "c9"]
+
+
+def test_images_of_more_than_8_bits_are_refused(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "a").mkdir()
+    image.fromarray(np.full((2, 2), 4000, np.uint16)).save(tmp_path / "a" / "deep.png")
+    with pytest.raises(InvalidValueError, match=r"deep\.png: at most 8 bits a channel"):
+        rlc.load_data(tmp_path)
+
+
+@pytest.mark.parametrize("told", [{"target": "y"}, {"kind": "values"}])
+def test_folders_of_images_take_no_other_targets(tmp_path, told):
+    with pytest.raises(InvalidValueError, match="leave target and kind out"):
+        rlc.load_data(tmp_path, **told)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "classes"),
+    [("iris", "values", ()), ("iris", "auto", ("setosa", "virginica")), ("diabetes", "classes", ("0", "1"))],
+)
+def test_named_sets_have_the_kind_that_is_asked_for(monkeypatch, name, kind, classes):
+    bunch = SimpleNamespace(data=np.eye(4), target=np.array([0, 1, 0, 1]), feature_names=list("abcd"))
+    if name == "iris":
+        bunch.target_names = ["setosa", "virginica"]
+    datasets = SimpleNamespace(**{f"load_{name}": lambda: bunch})
+    monkeypatch.setattr("rlcompress.tasks.named_data.require", lambda _: datasets)
+    data = rlc.load_data(name, kind=kind)
+    assert (data.classes, data.y.dtype.kind) == (classes, "i" if classes else "f")

@@ -203,6 +203,16 @@ def test_a_stopped_training_goes_on_with_the_same_bits(dense, tmp_path):
     assert all(np.array_equal(masks[name], masks_resumed[name]) for name in masks)
     with pytest.raises(CheckpointError, match="another training"):
         gradual(dense, 0.7, blobs(), settings, QUICK, checkpoint=path)
+    x, y = blobs()
+    for change in ({"data": (-x, y)}, {"model": whole}, {"teacher": whole}):
+        with pytest.raises(CheckpointError, match="another training"):
+            gradual(
+                **{"model": dense, "data": (x, y), **change},
+                target=0.8,
+                settings=settings,
+                schedule=QUICK,
+                checkpoint=path,
+            )
     path.write_bytes(b"broken")
     with pytest.raises(CheckpointError, match="delete it"):
         gradual(dense, 0.8, blobs(), settings, QUICK, checkpoint=path)

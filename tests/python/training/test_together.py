@@ -16,6 +16,9 @@ torch = pytest.importorskip("torch")
 
 from rlcompress.errors import InvalidValueError  # noqa: E402  # torch first: the module needs it
 from rlcompress.importers.torch_module import to_torch  # noqa: E402
+from rlcompress.runtime import Runtime  # noqa: E402
+from rlcompress.tasks.labelled import Pair  # noqa: E402
+from rlcompress.training.relearning import Relearning, relearn  # noqa: E402
 from rlcompress.training.together import Course, Lessons, _Stack, train_together  # noqa: E402
 
 
@@ -113,3 +116,18 @@ def test_masks_and_selections_hold() -> None:
 def test_no_steps_are_refused() -> None:
     with pytest.raises(InvalidValueError, match="steps: at least 1"):
         train_together([student((2,))], lessons(), Course(steps=0), 0)
+
+
+def test_values_behind_an_activation_start_from_the_weights_that_they_have() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 4)).astype(np.float32)
+    layers = (
+        Dense(rng.standard_normal((8, 4)), np.zeros(8), "tanh"),
+        Dense(rng.standard_normal((2, 8)), np.zeros(2), "sigmoid"),
+    )
+    network = Network(layers)
+    y = Runtime(network)(x)
+    (found,) = train_together([network], Lessons(x, y, y), Course(steps=50), 0)
+    np.testing.assert_allclose(Runtime(found)(x), y, atol=0.02)
+    learnt = relearn(network, 0, 1, Pair(x, y), Relearning(epochs=2), 0)
+    np.testing.assert_allclose(Runtime(learnt)(x), y, atol=0.02)

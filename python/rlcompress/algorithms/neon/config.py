@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Literal
 
 from rlcompress.algorithms.neon.certify import Even
-from rlcompress.engine.config import check_types
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 
 Cost = Literal["parameters", "macs", "bytes", "latency_us"]
@@ -40,10 +40,7 @@ class Settings:
     z: float = field(default=1.645, metadata=_help("strictness of the acceptance test: 1.645 errs at most 1 in 20"))
 
     def __post_init__(self) -> None:
-        for name, choices in (("cost", COSTS), ("mode", MODES), ("balanced", EVEN)):
-            if getattr(self, name) not in choices:
-                raise InvalidValueError(f"{name}: one of {', '.join(choices)} expected, found {getattr(self, name)!r}")
-        check_types(self)
+        settle_types(self)
         if not 0 <= self.max_drop <= 1:
             raise InvalidValueError(f"max_drop: a share in 0..1 expected, found {self.max_drop}")
         if self.target is not None and not (isfinite(self.target) and self.target > 0):

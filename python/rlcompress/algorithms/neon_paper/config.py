@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Union
 
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 from rlcompress.layerwise.narrowing_step import Mode, NarrowingRules
 from rlcompress.training.relearning import Relearning
@@ -34,6 +35,7 @@ class PaperSettings:
     discount: float = field(default=0.99, metadata=_help("of rewards, in (0, 1]"))
 
     def __post_init__(self) -> None:
+        settle_types(self)
         self.rules  # noqa: B018  # checks the fields of a step
         for name, least in (("episodes", 0), ("encoder", 1)):
             if getattr(self, name) < least:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Activation
 from rlcompress.training.distil import Student
@@ -37,6 +38,7 @@ class Settings:
     baselines: bool = field(default=True, metadata=_help("also judge one-shot pruning and a search without a teacher"))
 
     def __post_init__(self) -> None:
+        settle_types(self)
         if not 0 < self.keep_return <= 1:
             raise InvalidValueError(f"keep_return: a value in (0, 1] expected, found {self.keep_return}")
         if not 2 <= self.min_episodes <= self.max_episodes:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Literal
 
 from rlcompress.algorithms.pops.config import Settings
+from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
 
 Sizing = Literal["cartpole", "lunarlander"]
@@ -61,6 +62,7 @@ class PaperSettings:
     sizing: Sizing = field(default="cartpole", metadata=_help("published rule from kept weights to widths"))
 
     def __post_init__(self) -> None:
+        settle_types(self)
         self.gate  # noqa: B018  # checks keep_return and the numbers of episodes
         for name in _COUNTS:
             if getattr(self, name) < 1:
@@ -72,8 +74,6 @@ class PaperSettings:
             raise InvalidValueError(f"final_sparsity: a share in (0, 1) expected, found {self.final_sparsity}")
         if not self.size_tolerance > 0:
             raise InvalidValueError(f"size_tolerance: a value > 0 expected, found {self.size_tolerance}")
-        if self.sizing not in ("cartpole", "lunarlander"):
-            raise InvalidValueError(f"sizing: 'cartpole' or 'lunarlander' expected, found {self.sizing!r}")
 
     @property
     def gate(self) -> Settings:

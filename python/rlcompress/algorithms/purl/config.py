@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Real
-from typing import Any, Literal
+from typing import Literal
 
-from rlcompress.errors import InvalidValueError, whole_number
+from rlcompress.engine.config import settle_types
+from rlcompress.errors import InvalidValueError
 
 Grid = Literal["fine", "alpha"]
 Search = Literal["refine", "random", "none"]
@@ -17,12 +17,6 @@ STARTS = ("lamp", "erk", "global", "uniform")
 
 def _help(text: str) -> dict[str, str]:
     return {"help": text}
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InvalidValueError(f"{name}: a number expected, found {value!r}")
-    return float(value)
 
 
 @dataclass(frozen=True)
@@ -54,9 +48,9 @@ class Settings:
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "starts", (self.starts,) if isinstance(self.starts, str) else tuple(self.starts))
-        for name in ("target_sparsity", "max_drop", "agent_share", "beta", "min_keep"):
-            object.__setattr__(self, name, _number(getattr(self, name), name))
+        if isinstance(self.starts, (str, list)):
+            object.__setattr__(self, "starts", (self.starts,) if isinstance(self.starts, str) else tuple(self.starts))
+        settle_types(self)
         if not 0 < self.target_sparsity <= 1:
             raise InvalidValueError(
                 f"target_sparsity: a share above 0 and up to 1 expected (0.9 prunes 90 %), found {self.target_sparsity}"
@@ -65,17 +59,12 @@ class Settings:
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidValueError(f"{name}: a share in 0..1 expected, found {getattr(self, name)}")
         for name, least in (("evaluations", 1), ("episodes", 0), ("pareto", 0)):
-            object.__setattr__(self, name, whole_number(getattr(self, name), name, least))
+            if getattr(self, name) < least:
+                raise InvalidValueError(f"{name}: a value >= {least} expected, found {getattr(self, name)}")
         if not self.max_drop >= 0:
             raise InvalidValueError(f"max_drop: a value >= 0 expected, found {self.max_drop}")
         if not self.beta > 0:
             raise InvalidValueError(f"beta: a value > 0 expected, found {self.beta}")
-        for name, value, choices in (
-            ("grid", self.grid, ("fine", "alpha")),
-            ("search", self.search, ("refine", "random", "none")),
-            ("reward", self.reward, ("dense", "terminal", "potential")),
-            ("recovery", self.recovery, ("none", "batchnorm", "least_squares")),
-            *(("starts", start, STARTS) for start in self.starts),
-        ):
-            if value not in choices:
-                raise InvalidValueError(f"{name}: one of {', '.join(choices)} expected, found {value!r}")
+        for start in self.starts:
+            if start not in STARTS:
+                raise InvalidValueError(f"starts: one of {', '.join(STARTS)} expected, found {start!r}")

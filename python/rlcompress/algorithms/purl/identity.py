@@ -10,6 +10,7 @@ import numpy as np
 
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.optional import require
+from rlcompress.training.tensor_digest import feed_tensor
 
 
 def problem_identity(target: Prunable, data: Any, test: Any, metric: Any, evaluate: Any) -> dict[str, Any]:
@@ -55,9 +56,7 @@ def _feed(found: Any, value: Any) -> None:
     if value is None or isinstance(value, (bool, int, float, str)):
         found.update(f"{value!r};".encode())
     elif isinstance(value, torch.Tensor):
-        plain = value.detach().cpu().contiguous()
-        found.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
-        found.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+        feed_tensor(found, value)
     elif hasattr(value, "shape") and hasattr(value, "dtype"):
         array = np.asarray(value)
         found.update(f"{array.dtype}{array.shape}".encode())

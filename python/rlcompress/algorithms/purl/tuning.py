@@ -20,12 +20,12 @@ from rlcompress.errors import InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.prepared_rows import network_inputs, prepared
-from rlcompress.layerwise.rows import example_of, is_arrays
+from rlcompress.layerwise.rows import example_of
 from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
-from rlcompress.training.labelled_rows import LabelledRows
+from rlcompress.training.labelled_rows import LabelledRows, is_pair
 from rlcompress.training.model_inputs import input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.precision import widen
@@ -84,7 +84,7 @@ def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
     torch = require("torch")
     widen(module)
     with preserved_generators(), torch.no_grad():
-        first = rows if is_arrays(rows) else [next(iter(rows))]
+        first = rows if is_pair(rows) else [next(iter(rows))]
         device = next(module.parameters()).device
         try:
             labelled = LabelledRows(first, settings.batch_size, device=device, kind=input_type(module))

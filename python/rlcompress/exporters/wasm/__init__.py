@@ -12,6 +12,7 @@ from rlcompress.artifact import write_atomically
 from rlcompress.errors import MissingToolError, RlcompressError
 from rlcompress.exporters.c.source import CSource, c_source
 from rlcompress.exporters.exported import CodeSize, Exported, ExportOptions
+from rlcompress.exporters.stored_vectors import GOLDEN
 from rlcompress.exporters.wasm.text import LOADER, MODULE
 from rlcompress.network import Network
 
@@ -26,7 +27,6 @@ _OPTIONS = (
     "-nostdlib",
     "-Wl,--no-entry,--stack-first,--strip-all,-z,stack-size=8192",
 )
-_MARKS = re.compile("NAME|BIG")
 _EXPORTS = ("run", "self_test", "observation", "action", "input_size", "action_size")
 
 
@@ -41,7 +41,7 @@ def write_wasm(network: Network, options: ExportOptions) -> Exported:
     module = _compiled(made)
     paths = tuple(options.folder / f"{options.name}{suffix}" for suffix in (".wasm", ".mjs"))
     write_atomically(paths[0], module)
-    write_atomically(paths[1], LOADER.replace("NAME", options.name).encode())
+    write_atomically(paths[1], _filled(LOADER, {"NAME": options.name, "VECTORS": str(GOLDEN)}).encode())
     size = CodeSize("the module, clang --target=wasm32 -O3", len(module) - made.constant_bytes, 8192)
     return Exported(paths, made.constant_bytes, made.workspace_bytes, made.macs, size)
 
@@ -54,7 +54,7 @@ def _compiled(made: CSource) -> bytes:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{made.name}.h").write_text(made.header, encoding="utf-8")
-        text = made.source + _MARKS.sub(lambda mark: made.name if mark[0] == "NAME" else made.name.upper(), MODULE)
+        text = made.source + _filled(MODULE, {"NAME": made.name, "BIG": made.name.upper()})
         (folder / f"{made.name}.c").write_text(text, encoding="utf-8")
         exports = [f"-Wl,--export=module_{word}" for word in _EXPORTS]
         define = f"-D{made.name.upper()}_SELF_TEST"
@@ -67,3 +67,8 @@ def _compiled(made: CSource) -> bytes:
                 raise MissingToolError(clang, f"a clang with the wasm32 target (version 11 or later) expected: {words}")
             raise RlcompressError(f"name {made.name}: {clang} does not compile the module: {words}")
         return (folder / "module.wasm").read_bytes()
+
+
+def _filled(text: str, words: dict[str, str]) -> str:
+    """The text with each of these words in place of its mark."""
+    return re.sub("|".join(words), lambda mark: words[mark[0]], text)
