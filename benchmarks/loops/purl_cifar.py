@@ -59,7 +59,7 @@ def one_network(
 ) -> list[dict[str, Any]]:
     """Rows of the table for one dense network; those in `rows_file` are not made again."""
     target = prunable(model, data.judge[0][:1])
-    repaired = evaluator(target, data=data.judge, recovery="batchnorm")
+    repaired = evaluator(target, data=data.judge, recovery="batchnorm", cache=False)
     dense = accuracy(model, data.test)
     rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
     made = {(row["target"], row["method"]) for row in rows}

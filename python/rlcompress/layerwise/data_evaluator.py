@@ -116,6 +116,11 @@ class DataEvaluator:
                 value.copy_(found[name])
         return twin
 
+    def release(self) -> None:
+        """Give the memory of cached activations back; scores stay, and what is judged next fills it again."""
+        if self._forward is not None:
+            self._forward.release()
+
     def score_layer(self, kept: Sequence[int], layer: int, counts: Sequence[int]) -> list[float]:
         """Scores with each of `counts` in one layer's place, all from the values cached at its entry."""
         return [self.score([*kept[:layer], count, *kept[layer + 1 :]]) for count in counts]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from rlcompress.layerwise.program import Values
@@ -12,33 +12,42 @@ from rlcompress.layerwise.program import Values
 Prefix = tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class State:
     """What is alive at a step, for each batch in order (the first ones, where a run stopped early).
 
-    Args:
+    Attributes:
         batches: live values per batch.
-        size_bytes: memory that the values hold, those of the data themselves left out.
+        blocks: address and bytes of the memory that the values hold, that of the data left out.
     """
 
-    batches: list[Values]
-    size_bytes: int
+    batches: list[Values] = field(default_factory=list)
+    blocks: dict[int, int] = field(default_factory=dict)
 
 
 class PrefixCache:
-    """States under a bound of bytes.
+    """States under a bound of bytes that holds at any moment, also while a run adds to them.
+
+    Memory that several states hold (a shortcut is alive at two layers) counts once. A copy for another process is
+    empty.
 
     Args:
-        limit_bytes: memory for all states together; what does not fit alone is not kept.
+        limit_bytes: memory for all states together.
+        data: addresses of memory that is held anyway.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, data: Set[int] = frozenset()) -> None:
         self.limit_bytes = limit_bytes
         self.size_bytes = 0
+        self.data = data
         self._states: OrderedDict[Prefix, State] = OrderedDict()
+        self._holders: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._states)
+
+    def __reduce__(self) -> tuple[type[PrefixCache], tuple[int]]:
+        return PrefixCache, (self.limit_bytes,)
 
     def get(self, prefix: Prefix) -> State | None:
         """The state under this prefix, now the most recently used, or None."""
@@ -47,31 +56,44 @@ class PrefixCache:
             self._states.move_to_end(prefix)
         return state
 
-    def put(self, prefix: Prefix, state: State) -> None:
-        """Keep a state, unless a longer one is there; the oldest make room."""
-        held = self._states.get(prefix)
-        if state.size_bytes > self.limit_bytes or (held and len(held.batches) >= len(state.batches)):
+    def add(self, prefix: Prefix, place: int, values: Values) -> None:
+        """Keep the values of batch `place`, where those of all batches before it are kept; the oldest make room."""
+        state = self.get(prefix)
+        if place != (0 if state is None else len(state.batches)):
             return
-        if held:
-            self.size_bytes -= held.size_bytes
-        self._states[prefix] = state
-        self._states.move_to_end(prefix)
-        self.size_bytes += state.size_bytes
+        if state is None:
+            state = self._states[prefix] = State()
+        state.batches.append(values)
+        for block, size in blocks_of(values, self.data).items():
+            if block not in state.blocks:
+                state.blocks[block] = size
+                self._hold(block, size)
         while self.size_bytes > self.limit_bytes:
-            _, oldest = self._states.popitem(last=False)
-            self.size_bytes -= oldest.size_bytes
+            self._drop(next(iter(self._states)))
+
+    def clear(self) -> None:
+        """Drop all states."""
+        for prefix in list(self._states):
+            self._drop(prefix)
+
+    def _hold(self, block: int, size: int) -> None:
+        held = self._holders.get(block, 0)
+        self._holders[block] = held + 1
+        self.size_bytes += 0 if held else size
+
+    def _drop(self, prefix: Prefix) -> None:
+        for block, size in self._states.pop(prefix).blocks.items():
+            self._holders[block] -= 1
+            if not self._holders[block]:
+                del self._holders[block]
+                self.size_bytes -= size
 
 
-def size_of(batches: Sequence[Values], data: set[int]) -> int:
-    """Bytes of the distinct memory behind the values, but for the storages in `data`."""
-    sizes: dict[int, int] = {}
-    for values in batches:
-        for value in values.values():
-            for tensor in _tensors(value):
-                storage = tensor.untyped_storage()
-                if storage.data_ptr() not in data:
-                    sizes[storage.data_ptr()] = storage.nbytes()
-    return sum(sizes.values())
+def blocks_of(values: Values, data: Set[int]) -> dict[int, int]:
+    """Address and bytes of the whole memory behind each value, views included, but for those in `data`."""
+    storages = [tensor.untyped_storage() for value in values.values() for tensor in _tensors(value)]
+    sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+    return {block: size for block, size in sizes.items() if block not in data}
 
 
 def _tensors(value: Any) -> list[Any]:

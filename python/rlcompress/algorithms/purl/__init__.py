@@ -74,7 +74,9 @@ class PuRL(Settings):
     def finish(self, problem: Problem, state: State, emit: Emit) -> Any:
         """The result so far: a `PruningResult`, or `Findings` where a torch module is pruned."""
         judge, allowed = self._scene(problem)
-        return outcome_of(problem, judge, allowed, self, state)
+        found = outcome_of(problem, judge, allowed, self, state)
+        judge.release()  # what was made last outlives the run, and fine-tuning may follow
+        return found
 
     def _scene(self, problem: Problem | ModelProblem) -> tuple[Judge, Allotment]:
         """Judge and budget of a problem, made once: the judge holds the caches."""

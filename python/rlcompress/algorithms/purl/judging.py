@@ -92,6 +92,11 @@ class Judge:
             return self.evaluator.model(kept)
         return self.prunable.apply(self.prunable.plan(kept))
 
+    def release(self) -> None:
+        """Give the memory of cached activations back."""
+        if isinstance(self.evaluator, DataEvaluator):
+            self.evaluator.release()
+
     def network(self, kept: Kept) -> Network:
         """The same as a `Network`, where it was made of one."""
         return self.prunable.network_of(self.model(kept), self.prunable.plan(kept))
@@ -189,7 +194,7 @@ def final_judge(judge: Judge, test: Any, metric: Metric) -> Judge:
         InvalidValueError: rows that do not fit.
     """
     target = judge.prunable
-    plain = evaluator(target, data=test, metric=metric)
+    plain = evaluator(target, data=test, metric=metric, cache_bytes=0)  # a few plans, each once
     if not (isinstance(judge.evaluator, DataEvaluator) and judge.evaluator.recovering):
         return Judge(target, plain)
     return Judge(target, _Returned(judge, prepared(target.network, test), metric))
