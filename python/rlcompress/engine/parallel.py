@@ -71,8 +71,14 @@ def close_workers() -> None:
     """End the worker processes, if there are any, whatever they are doing."""
     reusable = sys.modules.get("joblib.externals.loky.reusable_executor")
     executor = getattr(reusable, "_executor", None)
-    if executor is not None:
-        executor.shutdown(wait=True, kill_workers=True)
+    if executor is None:
+        return
+    # loky leaves this thread alone: at the end of the process it could be cut between unlinking and unregistering
+    # a semaphore, about which loky then warns.
+    feeder = getattr(getattr(executor, "_call_queue", None), "_thread", None)
+    executor.shutdown(wait=True, kill_workers=True)
+    if feeder is not None:
+        feeder.join()
 
 
 @contextmanager

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +121,22 @@ def test_torch_keeps_to_one_thread_in_a_plain_loop(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "torch", torch)
     assert parallel_map(lambda _: torch.threads, range(2), 1) == [1, 1]
     assert torch.threads == 4
+
+
+def test_no_thread_outlives_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread cut at the end of the process leaves semaphores that loky warns about."""
+    queues = pytest.importorskip("joblib.externals.loky.backend.queues")
+    feed = queues.Queue._feed
+
+    def slow_feed(*arguments: Any) -> None:
+        feed(*arguments)
+        time.sleep(0.2)
+
+    close_workers()
+    monkeypatch.setattr(queues.Queue, "_feed", slow_feed)
+    assert parallel_map(abs, range(2), 2) == [0, 1]
+    close_workers()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "QueueFeederThread"] == []
 
 
 def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
