@@ -103,27 +103,31 @@ def run_episodes(
     records: list[list[Any]] = [[] for _ in plan] if record else []
     waiting = iter(sorted(range(len(plan)), key=lambda index: plan[index][0]))
     slots: list[_Slot] = []
-    while True:
-        while len(slots) < _SLOTS and (index := next(waiting, None)) is not None:
-            slots.append(_open(environment, index, plan[index][1], explore, explore_seed))
-        if not slots:
-            break
-        if record:
-            for slot in slots:
-                records[slot.index].append(np.array(slot.observation, np.float32).reshape(-1))
-        actions = _act(policies, plan, slots, explore)
-        finished = False
-        for slot, action in zip(slots, actions):
-            slot.observation, reward, terminated, truncated, _ = slot.env.step(action)
-            slot.total += float(reward)
-            slot.steps += 1
-            if terminated or truncated or slot.steps >= slot.limit:
-                returns[slot.index], lengths[slot.index] = slot.total, slot.steps
-                slot.env.close()
-                slot.limit = 0
-                finished = True
-        if finished:
-            slots = [slot for slot in slots if slot.limit]
+    try:
+        while True:
+            while len(slots) < _SLOTS and (index := next(waiting, None)) is not None:
+                slots.append(_open(environment, index, plan[index][1], explore, explore_seed))
+            if not slots:
+                break
+            if record:
+                for slot in slots:
+                    records[slot.index].append(np.array(slot.observation, np.float32).reshape(-1))
+            actions = _act(policies, plan, slots, explore)
+            finished = False
+            for slot, action in zip(slots, actions):
+                slot.observation, reward, terminated, truncated, _ = slot.env.step(action)
+                slot.total += float(reward)
+                slot.steps += 1
+                if terminated or truncated or slot.steps >= slot.limit:
+                    returns[slot.index], lengths[slot.index] = slot.total, slot.steps
+                    slot.env.close()
+                    slot.limit = 0
+                    finished = True
+            if finished:
+                slots = [slot for slot in slots if slot.limit]
+    finally:
+        for slot in slots:
+            slot.env.close()
     return EpisodeLog(returns, lengths, tuple(np.stack(rows) for rows in records))
 
 

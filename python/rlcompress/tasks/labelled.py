@@ -65,7 +65,8 @@ def labelled(
         raise InvalidValueError(f"{source}: x_test has rows of {test_rows.shape[1:]}, x of {rows.shape[1:]}")
     names: tuple[str, ...] = ()
     if kind == "classes" or (kind == "auto" and _are_classes(targets)):
-        both = [targets.reshape(-1)] if test_targets is None else [targets.reshape(-1), test_targets.reshape(-1)]
+        both = [_column(targets, f"{source}: y")]
+        both += [] if test_targets is None else [_column(test_targets, f"{source}: y_test")]
         names, targets, test_targets = _indices(both, source)
     else:
         targets = _values(targets, f"{source}: y")
@@ -116,6 +117,13 @@ def _are_classes(y: Targets) -> bool:
     if y.dtype.kind in "biuUSO":
         return True
     return y.ndim == 1 and bool(np.isfinite(y).all()) and bool((y == np.round(y)).all())
+
+
+def _column(y: Targets, name: str) -> Targets:
+    if y.ndim > 1 and y.shape != (len(y), 1):
+        remedy = "for classes give indices or names (of one-hot rows: y.argmax(axis=1)), for values kind='values'"
+        raise InvalidValueError(f"{name}: one class a row expected, found shape {y.shape}; {remedy}")
+    return y.reshape(-1)
 
 
 def _indices(both: list[Targets], source: str) -> tuple[tuple[str, ...], Targets, Targets | None]:

@@ -18,7 +18,7 @@ def load_npz(path: Path) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
     """(x, y), and the test pair where the file has one.
 
     Raises:
-        InvalidValueError: not an .npz file, or without arrays of the known names.
+        InvalidValueError: not an .npz file, without arrays of the known names, or with half of a test pair.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -27,6 +27,10 @@ def load_npz(path: Path) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
                 wanted = " or ".join(f"{x} and {y}" for x, y in _NAMES[:2])
                 raise InvalidValueError(f"{path}: {wanted} expected, found {', '.join(file.files) or 'nothing'}")
             test = next((names for names in _TEST if set(names) <= set(file.files)), None)
+            lone = next((name for names in _TEST for name in names if name in file.files), None)
+            if test is None and lone is not None:
+                pairs = " or ".join(f"{x} and {y}" for x, y in _TEST)
+                raise InvalidValueError(f"{path}: {lone} has no partner: {pairs} expected, or neither")
             return (file[found[0]], file[found[1]]), (file[test[0]], file[test[1]]) if test else None
     except InvalidValueError:
         raise

@@ -13,7 +13,7 @@ from rlcompress.tasks.table_data import target_column
 
 
 def load_parquet(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, tuple[str, ...]]:
-    """x (rows, inputs) float32, y (rows,) numbers or text, and the names of the inputs.
+    """x (rows, inputs) float32, y (rows,) numbers or text, and the names of the inputs; the index of pandas is none.
 
     Raises:
         InvalidValueError: not Parquet, text or gaps among the inputs, no target; names the column.
@@ -24,6 +24,8 @@ def load_parquet(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, t
         table = parquet.read_table(path)
     except (arrow.ArrowException, OSError) as error:
         raise InvalidValueError(f"{path}: a Parquet file expected ({error})") from error
+    own = [index for index, name in enumerate(table.column_names) if not str(name).startswith("__index_level_")]
+    table = table.select(own)
     names = [str(name) for name in table.column_names]
     if len(names) < 2 or table.num_rows == 0:
         raise InvalidValueError(f"{path}: rows, and at least one column beside the target, expected")

@@ -20,6 +20,8 @@ _TARGETS = ("target", "label", "class", "y")
 def load_table(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, tuple[str, ...]]:
     """x (rows, inputs) float32, y (rows,) numbers or text, and the names of the inputs.
 
+    A nameless first column of distinct whole numbers, the index that pandas writes, is no input.
+
     Raises:
         InvalidValueError: ragged rows, no target column, text or gaps among the inputs; names row and column.
     """
@@ -34,7 +36,7 @@ def load_table(path: Path, target: Union[str, int, None]) -> tuple[Any, Any, tup
         if len(row) != len(names):
             raise InvalidValueError(f"{path}: row {number}: {len(names)} cells expected, found {len(row)}")
     at = target_column(path, names, header is not None, target)
-    columns = [index for index in range(len(names)) if index != at]
+    columns = [index for index in range(len(names)) if index != at and not (index == 0 and _is_index(names, body))]
     if not columns:
         raise InvalidValueError(f"{path}: at least one column beside the target expected")
     x = _numbers(path, body, columns, names, first)
@@ -59,6 +61,12 @@ def _is_header(rows: list[list[str]]) -> bool:
     # A short row of whole numbers counts by accident where the rows below hold whole numbers too.
     by_chance = len(names) <= 3 and all(cell.isdigit() for row in body for cell in row)
     return names == counted and not by_chance
+
+
+def _is_index(names: list[str], body: list[list[str]]) -> bool:
+    """Whether the first column is the numbers of the rows, which pandas writes under an empty name."""
+    cells = [row[0] for row in body]
+    return names[0] == "" and all(cell.isdigit() for cell in cells) and len(set(cells)) == len(cells)
 
 
 def _cells(path: Path) -> list[list[str]]:

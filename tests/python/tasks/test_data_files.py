@@ -39,6 +39,28 @@ def test_tables(tmp_path, ending):
     assert (data.classes, data.columns) == (("no", "yes"), ("a", "b"))
 
 
+def test_half_a_test_pair_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)), y=[0, 1, 0, 1], x_test=np.zeros((2, 2)))
+    with pytest.raises(InvalidValueError, match=r"x_test has no partner: x_test and y_test or X_test and y_test"):
+        rlc.load_data(tmp_path / "a.npz")
+
+
+def test_one_hot_rows_are_told_what_to_do(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), y=np.eye(3, dtype=np.int64))
+    with pytest.raises(InvalidValueError, match=r"y: one class a row expected, found shape \(3, 3\); .*argmax"):
+        rlc.load_data(tmp_path / "a.npz")
+    assert rlc.load_data(tmp_path / "a.npz", kind="values").y.shape == (3, 3)
+
+
+@pytest.mark.parametrize(("first", "inputs"), [(("0", "1", "2"), 1), (("7", "3", "5"), 1), (("1", "1", "2"), 2)])
+def test_the_index_that_pandas_writes_is_no_input(tmp_path, first, inputs):
+    path = tmp_path / "t.csv"
+    path.write_text(",width,y\n" + "".join(f"{row},{row}.5,{index % 2}\n" for index, row in enumerate(first)))
+    data = rlc.load_data(path)
+    assert data.x.shape == (3, inputs)
+    assert data.columns[-1] == "width"
+
+
 def test_a_table_without_names_and_the_target_by_number(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("0.5,1,7\n1.5,0,8\n")

@@ -58,6 +58,26 @@ def test_the_time_limit_holds() -> None:
     assert (log.lengths.tolist(), log.observations) == ([500], ())
 
 
+def test_an_error_closes_every_environment() -> None:
+    closed = []
+
+    class Failing(gymnasium.Wrapper):
+        def step(self, action: int) -> tuple[object, float, bool, bool, dict[str, object]]:
+            raise RuntimeError("the motor is hot")
+
+        def close(self) -> None:
+            closed.append(self)
+
+    name = "FailingCartPole-v0"
+    gymnasium.register(name, lambda: Failing(gymnasium.make("CartPole-v1").unwrapped), max_episode_steps=50)
+    try:
+        with pytest.raises(RuntimeError, match="the motor is hot"):
+            run_episodes(Environment(name), [linear()], [(0, 1), (0, 2)])
+    finally:
+        del gymnasium.registry[name]
+    assert len(closed) == 2
+
+
 def test_other_wrappers_stay_on() -> None:
     class Doubled(gymnasium.RewardWrapper):
         def reward(self, reward: float) -> float:

@@ -29,6 +29,11 @@ def test_a_file(tmp_path, ending):
     assert rlc.load_data(path, target="label").x.dtype == np.float32
 
 
+def test_the_index_that_pandas_writes_is_no_input(tmp_path):
+    data = rlc.load_data(_write(tmp_path / "t.parquet", a=[1.5, 2.5], kind=["x", "z"], __index_level_0__=[7, 3]))
+    assert (data.columns, data.classes) == (("a",), ("x", "z"))
+
+
 def test_what_cannot_be_read(tmp_path):
     with pytest.raises(InvalidValueError, match="column a: numbers expected, found string"):
         rlc.load_data(_write(tmp_path / "text.parquet", a=["x", "z"], y=[0, 1]))
