@@ -50,7 +50,7 @@ def test_scaling_is_fitted_on_training_rows_alone(rings) -> None:
 def test_no_split_of_the_task_has_influence(rings) -> None:
     other = rlc.DatasetTask(rings.x.copy(), rings.y, seed=1)
     hidden = np.ones(len(other.x), bool)
-    hidden[other._all["data"][2]] = False
+    hidden[other._all["data"].rows] = False
     other.x[hidden] *= 3  # the task holds these very rows
     assert not np.array_equal(rings.rows("final").x, other.rows("final").x)
     first, second = (train_base(task, Architecture.plain(8), seed=2, epochs=3) for task in (rings, other))
