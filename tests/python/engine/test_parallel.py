@@ -149,7 +149,7 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
             def work(item):
                 os.write(1, f"worker {os.getpid()}\\n".encode())
-                time.sleep(60)
+                time.sleep(600)
             if __name__ == "__main__":
                 try:
                     parallel_map(work, range(2), 2)
@@ -170,7 +170,7 @@ def test_ctrl_c_ends_the_workers(tmp_path: Path) -> None:
     assert child.stdout is not None
     workers = [int(child.stdout.readline().split()[1]) for _ in range(2)]
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    out, error = child.communicate(timeout=30)
+    out, error = child.communicate(timeout=120)
     assert out == "interrupted\n"
     assert error == ""
     for pid in workers:

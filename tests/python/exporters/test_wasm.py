@@ -208,7 +208,7 @@ def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
         with (tmp_path / "browser.log").open("w") as log:
             browser = subprocess.Popen([chromium, *options, url], stdout=log, stderr=log, start_new_session=True)
         try:
-            steps, state = TellingHandler.told.get(timeout=120)
+            steps, state = TellingHandler.told.get(timeout=300)
         except queue.Empty:
             pytest.fail("the page told nothing: " + (tmp_path / "browser.log").read_text()[-2000:])
         finally:
