@@ -111,10 +111,10 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_pairs(const SpmmCall& c, const SparseRu
   RLCOMPRESS_UNROLL
   for (unsigned p = 0; p < P; ++p) s[p] = Half::join(before(2 * p), before(2 * p + 1));
   for (std::size_t e = 0; e < runs[0].count; ++e, at += slice_rows) {
-    std::uint64_t four[2];
-    std::memcpy(four, c.columns + at, sizeof(four));
+    std::uint32_t two[P];  // indices: the fewest instructions that take them apart
+    std::memcpy(two, c.columns + at, sizeof(two));
     const auto value = [&](unsigned r) RLCOMPRESS_INLINE_LAMBDA {
-      std::uint64_t offset = index_of_four(four[r / 4], r % 4);
+      std::uint64_t offset = r % 2 == 0 ? two[r / 2] & 0xFFFFU : two[r / 2] >> 16;  // x86: the first one is low
       RLCOMPRESS_ONE_REGISTER(offset);
       return Half::load(slice_value(c.x, offset, narrow_panel));
     };
