@@ -12,7 +12,7 @@ from rlcompress.arrays import BoolArray, FloatArray
 from rlcompress.errors import InvalidValueError
 
 BLOCK = (16, 1)
-_FEW_COLUMNS = 32  # below, slices are faster than rows
+_FEW_COLUMNS = 16  # below, slices are faster than rows
 
 
 class SparseMatrix:
@@ -96,12 +96,10 @@ class SparseMatrix:
             InvalidValueError: another shape or memory layout, or `out` overlaps `x`.
             TypeError: another type.
         """
-        many = False
         if out is None:
             shape = getattr(x, "shape", (0,))
             out = np.empty((self._shape[0], *shape[1:]), np.float32)
-        if out.ndim == 2:
-            many = out.shape[1] >= _FEW_COLUMNS
+        many = out.ndim == 2 and out.shape[1] >= _FEW_COLUMNS
         kernels.sparse_multiply(self._many if many else self._few, x, out, bias)
         return out
 

@@ -124,6 +124,11 @@ int main() {
         }
       }
     }
+    const Source wide(70, 2100, 0.1, false, 3);  // several blocks of inputs in every layout but `blocks`
+    for (const std::size_t n : std::initializer_list<std::size_t>{1, 3, 8, 64, 70}) {
+      check_product(wide, SparseLayout::rows, n);
+      check_product(wide, SparseLayout::slices, n);
+    }
     check_refusals();
   }
   return test::report();

@@ -12,20 +12,23 @@ namespace rlcompress::bindings {
 namespace {
 
 constexpr std::size_t alignment = 64;
+constexpr std::size_t brief = 65536;  // multiply-adds: a few microseconds, not worth to let other threads in
 
-// The memory of an aligned C-contiguous array of exactly this type and number of dimensions.
+// The memory of an aligned C-contiguous array of exactly this type and number of dimensions. Small products take as
+// long as these checks, so that only a refusal puts words together and most arrays have the type's own descriptor.
 template <class T>
 T* elements(const py::object& object, const char* name, const char* type, py::ssize_t least, py::ssize_t most) {
-  const std::string wanted = std::string(name) + ": a C-contiguous " + type + " array expected, ";
+  using Element = std::remove_const_t<T>;
+  const auto wanted = [&] { return std::string(name) + ": a C-contiguous " + type + " array expected, "; };
   if (!py::isinstance<py::array>(object)) {
-    throw py::type_error(wanted + py::type::of(object).attr("__name__").cast<std::string>() + " found");
+    throw py::type_error(wanted() + py::type::of(object).attr("__name__").cast<std::string>() + " found");
   }
   const auto array = py::reinterpret_borrow<py::array>(object);
-  if (!py::isinstance<py::array_t<std::remove_const_t<T>>>(object)) {
-    throw py::type_error(wanted + py::str(array.dtype()).cast<std::string>() + " found");
+  if (!array.dtype().is(py::dtype::of<Element>()) && !py::isinstance<py::array_t<Element>>(object)) {
+    throw py::type_error(wanted() + py::str(array.dtype()).cast<std::string>() + " found");
   }
   constexpr int flags = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & flags) != flags) throw py::value_error(wanted + "another memory layout found");
+  if ((array.flags() & flags) != flags) throw py::value_error(wanted() + "another memory layout found");
   if (array.ndim() < least || array.ndim() > most) {
     throw py::value_error(std::string(name) + ": " + std::to_string(array.ndim()) + " dimensions found");
   }
@@ -132,7 +135,7 @@ class BoundSparse {
                               {workspace, sizeof(workspace)});
     };
     Status status;
-    if (columns > 1) {
+    if (columns > 1 && matrix_.nonzeros() * columns > brief) {
       const py::gil_scoped_release release;
       status = run();
     } else {

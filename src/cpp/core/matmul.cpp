@@ -19,9 +19,17 @@ bool aligned_rows(const float* x, std::size_t columns) noexcept {
   return reinterpret_cast<std::uintptr_t>(x) % alignment == 0 && columns * sizeof(float) % alignment == 0;
 }
 
-// A panel of x in one piece, so that all of it stays in the nearest cache.
+// A panel of x in one piece and aligned, so that all of it stays near.
 void copy_panel(SpmmCall& call, std::size_t rows, float* panel) noexcept {
-  const std::size_t stride = (call.n + 15) / 16 * 16;
+  const std::size_t stride = call.narrow ? narrow_panel : (call.n + 15) / 16 * 16;
+  if (call.narrow) {
+    std::memset(panel + rows * stride, 0, stride * sizeof(float));
+    if (call.n < stride) std::memset(panel, 0, rows * stride * sizeof(float));
+  }
+  if (call.n == stride && call.x_stride == stride) {
+    std::memcpy(panel, call.x, rows * stride * sizeof(float));
+    rows = 0;
+  }
   for (std::size_t k = 0; k < rows; ++k) {
     std::memcpy(panel + k * stride, call.x + k * call.x_stride, call.n * sizeof(float));
   }
@@ -52,8 +60,9 @@ Status SparseMatrix::multiply(View<const float> x, std::size_t columns, View<con
                       : layout_ == SparseLayout::slices ? table->spmm_slices
                                                         : table->spmm_blocks;
   const std::size_t most = rows ? table->panel : columns;
-  const bool copy = rows && columns >= 16 && outputs_ >= outputs_worth_copying &&
-                    (columns > most || !aligned_rows(x.data(), columns));
+  const bool narrow = layout_ == SparseLayout::slices && columns > 1 && columns <= narrow_panel;
+  const bool wide = rows && columns >= 16 && (columns > most || !aligned_rows(x.data(), columns));
+  const bool copy = (narrow || wide) && outputs_ >= outputs_worth_copying;
   const CanonicalFloats floats;
   for (std::size_t column = 0; column < columns; column += most) {
     for (const Block* block = blocks_; block < blocks_ + block_count_; ++block) {
@@ -69,7 +78,8 @@ Status SparseMatrix::multiply(View<const float> x, std::size_t columns, View<con
                     bias.size() > 0 ? bias.data() : nullptr,
                     block == blocks_,
                     std::min(most, columns - column),
-                    outputs_};
+                    outputs_,
+                    copy && narrow};
       if (copy) copy_panel(call, block->columns, panel);
       kernel(call);
     }

@@ -7,8 +7,10 @@ namespace rlcompress {
 namespace {
 
 constexpr std::size_t alignment = 64;
-constexpr std::size_t window = 1024;    // runs that are sorted together
-constexpr std::size_t row_block = 128;  // inputs: what the kernels read of x then stays in the nearest cache
+constexpr std::size_t window = 1024;       // runs that are sorted together,
+constexpr std::size_t row_window = 64;     // and in rows: what the kernels write of y then stays near
+constexpr std::size_t row_block = 256;     // inputs: fewer read x from a nearer cache, but y more often
+constexpr std::size_t slice_block = 1024;  // inputs: a panel of narrow_panel columns then stays near
 constexpr std::size_t index_range = 65536;
 
 constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + alignment - 1) / alignment * alignment; }
@@ -19,8 +21,13 @@ constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + alig
 class SparsePacker {
  public:
   SparsePacker(const MaskedWeights& source, SparseLayout layout) noexcept
-      : source_(source), layout_(layout), group_rows_(layout == SparseLayout::blocks ? block_rows : 1) {
-    const std::size_t most = layout == SparseLayout::rows ? row_block : index_range;
+      : source_(source),
+        layout_(layout),
+        group_rows_(layout == SparseLayout::blocks ? block_rows : 1),
+        window_(layout == SparseLayout::rows ? row_window : window) {
+    const std::size_t most = layout == SparseLayout::rows     ? row_block
+                             : layout == SparseLayout::slices ? slice_block
+                                                              : index_range;
     groups_ = (source.outputs + group_rows_ - 1) / group_rows_;
     blocks_ = source.inputs > 0 ? (source.inputs + most - 1) / most : 1;
     block_columns_ = (source.inputs + blocks_ - 1) / blocks_;
@@ -29,7 +36,7 @@ class SparsePacker {
   std::size_t measure() noexcept {
     SparseRun runs[window];
     for (std::size_t b = 0; b < blocks_; ++b) {
-      for (std::size_t g = 0; g < groups_; g += window) {
+      for (std::size_t g = 0; g < groups_; g += window_) {
         const std::size_t n = list(b, g, runs);
         runs_ += n;
         entries_ += entries_of(runs, n);
@@ -55,11 +62,16 @@ class SparsePacker {
     for (std::size_t b = 0; b < blocks_; ++b) {
       SparseMatrix::Block& block = blocks[b];
       block = {b * block_columns_, width(b), run, 0, entry};
-      for (std::size_t g = 0; g < groups_; g += window) {
+      for (std::size_t g = 0; g < groups_; g += window_) {
         SparseRun* const listed = runs + run;
         SparseRun sorted[window];
         const std::size_t n = list(b, g, sorted);
         std::copy_n(sorted, n, listed);
+        if (layout_ == SparseLayout::slices) {  // what fills up the runs of a slice changes no sum
+          const std::size_t entries = entries_of(listed, n);
+          std::fill_n(weights + entry, entries, -0.0F);
+          std::fill_n(columns + entry, entries, static_cast<std::uint16_t>(block.columns * index_step(layout_)));
+        }
         entry += fill(block.column, listed, n, weights + entry * group_rows_, columns + entry);
         run += n;
         block.runs += n;
@@ -90,7 +102,7 @@ class SparsePacker {
   // its sum is started there; in slices in every block, so that they stay full.
   std::size_t list(std::size_t block, std::size_t first, SparseRun* runs) const noexcept {
     std::size_t n = 0;
-    for (std::size_t g = first; g < std::min(groups_, first + window); ++g) {
+    for (std::size_t g = first; g < std::min(groups_, first + window_); ++g) {
       const bool* const mask = source_.mask.data() + g * group_rows_ * source_.inputs + block * block_columns_;
       std::uint32_t count = 0;
       for (std::size_t k = 0; k < width(block); ++k) count += mask[k] ? 1 : 0;
@@ -127,7 +139,7 @@ class SparsePacker {
       const bool* const mask = source_.mask.data() + row * source_.inputs + column;
       for (std::size_t k = 0, left = runs[i].count; left > 0; ++k) {
         if (!mask[k]) continue;
-        columns[cursor.at] = static_cast<std::uint16_t>(k);
+        columns[cursor.at] = static_cast<std::uint16_t>(k * index_step(layout_));
         for (std::size_t r = 0; r < present(runs[i].row); ++r) {
           weights[cursor.at * group_rows_ + r] = w[r * source_.inputs + k];
         }
@@ -141,6 +153,7 @@ class SparsePacker {
   MaskedWeights source_;
   SparseLayout layout_;
   std::size_t group_rows_;
+  std::size_t window_;
   std::size_t groups_ = 0;
   std::size_t blocks_ = 0;
   std::size_t block_columns_ = 0;
@@ -197,7 +210,7 @@ Status SparseMatrix::unpack(View<float> weights, View<bool> mask) const noexcept
       const SparseRun& run = runs_[block->run + i];
       SparseCursor cursor = cursor_of(layout_, runs_ + block->run, i, at);
       for (std::size_t e = 0; e < run.count; ++e, cursor.at += cursor.step) {
-        const std::size_t column = block->column + columns_[cursor.at];
+        const std::size_t column = block->column + columns_[cursor.at] / index_step(layout_);
         for (std::size_t r = 0; r < group_rows && run.row * group_rows + r < outputs_; ++r) {
           const std::size_t place = (run.row * group_rows + r) * inputs_ + column;
           weights[place] = weights_[cursor.at * group_rows + r];

@@ -16,6 +16,9 @@ struct SparseMatrix::Block {
   std::size_t entry;  // index of the first column index; its weights lie at the same index (blocks: 16 times that)
 };
 
+// What stands for one input in a column index.
+constexpr std::size_t index_step(SparseLayout layout) noexcept { return layout == SparseLayout::slices ? 4 : 1; }
+
 // The entries of one run: columns[at], columns[at + step], ..
 struct SparseCursor {
   std::size_t at;

@@ -61,7 +61,7 @@ struct SparseRun {
 // One block of inputs times x, in any of the layouts. Runs are sorted by falling count.
 struct SpmmCall {
   const float* weights;
-  const std::uint16_t* columns;  // within the block
+  const std::uint16_t* columns;  // within the block; in slices four times that
   const SparseRun* runs;
   std::size_t run_count;
   const float* x;  // first input of the block
@@ -72,6 +72,7 @@ struct SpmmCall {
   bool first;           // else they go on from y
   std::size_t n;        // columns of x and y
   std::size_t outputs;  // of the matrix
+  bool narrow;          // slices: x is a panel of narrow_panel columns, and a row of +0 follows the block's inputs
 };
 
 // The gradient of the weights of one block: dy x^T where entries are. columns is a multiple of 16, at most sddmm_tile.
@@ -111,8 +112,9 @@ struct SlopeCall {
   std::size_t columns;
 };
 
-inline constexpr unsigned slice_rows = 8;   // rows side by side in slices
-inline constexpr unsigned block_rows = 16;  // outputs of a block
+inline constexpr unsigned slice_rows = 8;    // rows side by side in slices
+inline constexpr unsigned narrow_panel = 8;  // columns
+inline constexpr unsigned block_rows = 16;   // outputs of a block
 
 struct CompressionTable {
   void (*count_magnitudes)(const MagnitudeRange&, const float* w, std::size_t n, std::uint32_t* bins,

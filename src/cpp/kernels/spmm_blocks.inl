@@ -59,7 +59,7 @@ RLCOMPRESS_ALWAYS_INLINE std::size_t spmm_block_group(const SpmmCall& c, const S
 }
 
 void spmm_block_vector(const SpmmCall& c) noexcept {
-  constexpr unsigned R = spmm_vectors / block_vectors > 1 ? spmm_vectors / block_vectors : 1;
+  constexpr unsigned R = spmm_sums / block_vectors > 1 ? spmm_sums / block_vectors : 1;
   std::size_t at = 0;
   std::size_t run = 0;
   for (; run + R <= c.run_count; run += R) at = spmm_block_group<R>(c, c.runs + run, at);

@@ -1,5 +1,10 @@
 // Sparse matrix times few columns, in slices of 8 rows: entry e of all rows lies side by side, so that many chains go
-// at once. Counts fall within a slice: at step e its first rows are still at work.
+// at once. Counts fall within a slice: at step e its first rows are still at work. Indices are offsets in bytes into x
+// of one column.
+
+RLCOMPRESS_ALWAYS_INLINE const float* slice_value(const float* x, std::uint64_t offset, std::size_t stride) {
+  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + offset * stride);
+}
 
 // One column: scalar chains side by side, which beat gathers by far (30 cycles for 16 lanes
 // where the processor guards them). Indices are read four at a time.
@@ -19,14 +24,13 @@ void spmm_slice_chains(const SpmmCall& c, const SparseRun* runs, std::size_t pre
     std::memcpy(four, columns, sizeof(four));
     RLCOMPRESS_UNROLL
     for (unsigned r = 0; r < R; ++r) {
-      const std::uint64_t column = (four[r / 4] >> (16 * (r % 4))) & 0xFFFFU;
-      s[r] = Lanes::fma_one(w[r], c.x[column], s[r]);
+      s[r] = Lanes::fma_one(w[r], *slice_value(c.x, index_of_four(four[r / 4], r % 4), 1), s[r]);
     }
   }
   for (; e < runs[0].count; ++e, w += slice_rows, columns += slice_rows) {
     RLCOMPRESS_UNROLL
     for (unsigned r = 0; r + 1 < R; ++r) {
-      if (runs[r].count > e) s[r] = Lanes::fma_one(w[r], c.x[columns[r]], s[r]);
+      if (runs[r].count > e) s[r] = Lanes::fma_one(w[r], *slice_value(c.x, columns[r], 1), s[r]);
     }
   }
   RLCOMPRESS_UNROLL
@@ -51,7 +55,7 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_rows(const SpmmCall& c, const SparseRun
   }
   const std::size_t stride = Stride > 0 ? Stride : c.x_stride;
   const auto step = [&](unsigned r, std::size_t entry, std::uint64_t index) RLCOMPRESS_INLINE_LAMBDA {
-    s[r] = L::fma(L::splat(c.weights[entry]), get(base + index * stride), s[r]);
+    s[r] = L::fma(L::splat(c.weights[entry]), get(slice_value(base, index, stride)), s[r]);
   };
   const std::size_t together = runs[R - 1].count;
   std::size_t e = 0;
@@ -59,7 +63,7 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_rows(const SpmmCall& c, const SparseRun
     std::uint64_t four[R / 4];
     std::memcpy(four, c.columns + at, sizeof(four));
     RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r < R; ++r) step(r, at + r, (four[r / 4] >> (16 * (r % 4))) & 0xFFFFU);
+    for (unsigned r = 0; r < R; ++r) step(r, at + r, index_of_four(four[r / 4], r % 4));
   }
   for (; e < runs[0].count; ++e, at += slice_rows) {
     RLCOMPRESS_UNROLL
@@ -92,18 +96,58 @@ void spmm_slice_panels(const SpmmCall& c, std::size_t run, std::size_t at) noexc
   if (column < c.n) spmm_slice_columns<L, true, Stride>(c, run, at, column);
 }
 
+// Eight columns or fewer of a panel (narrow_panel): two rows share a vector, and all rows of a slice have as many
+// steps; those of the filling meet the panel's row of zeros.
+template <class L, class Half>
+RLCOMPRESS_ALWAYS_INLINE void spmm_slice_pairs(const SpmmCall& c, const SparseRun* runs, std::size_t present,
+                                               std::size_t at) {
+  constexpr unsigned P = slice_rows / 2;
+  const auto before = [&](unsigned r) RLCOMPRESS_INLINE_LAMBDA {
+    const std::uint32_t row = runs[r].row;  // of a run that is not present: 0
+    if (!c.first) return Half::load_first(c.y + row * c.y_stride, c.n);
+    return c.start != nullptr ? Half::splat(c.start[row]) : Half::zero();
+  };
+  typename L::Vec s[P];
+  RLCOMPRESS_UNROLL
+  for (unsigned p = 0; p < P; ++p) s[p] = Half::join(before(2 * p), before(2 * p + 1));
+  for (std::size_t e = 0; e < runs[0].count; ++e, at += slice_rows) {
+    std::uint32_t two[P];  // indices: the fewest instructions that take them apart
+    std::memcpy(two, c.columns + at, sizeof(two));
+    const auto value = [&](unsigned r) RLCOMPRESS_INLINE_LAMBDA {
+      std::uint64_t offset = r % 2 == 0 ? two[r / 2] & 0xFFFFU : two[r / 2] >> 16;  // x86: the first one is low
+      RLCOMPRESS_ONE_REGISTER(offset);
+      return Half::load(slice_value(c.x, offset, narrow_panel));
+    };
+    typename L::Vec w[P];
+    Half::splat_pairs(c.weights + at, w);
+    RLCOMPRESS_UNROLL
+    for (unsigned p = 0; p < P; ++p) s[p] = L::fma(w[p], Half::join(value(2 * p), value(2 * p + 1)), s[p]);
+  }
+  RLCOMPRESS_UNROLL
+  for (unsigned r = 0; r < slice_rows; ++r) {
+    if (r >= present) continue;
+    Half::store_first(c.y + runs[r].row * c.y_stride, r % 2 == 0 ? Half::low(s[r / 2]) : Half::high(s[r / 2]), c.n);
+  }
+}
+
+template <class L, class Half>
+void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
+  if (c.n == 1) return spmm_slice_chains(c, c.runs + run, c.run_count - run, at);
+  if (c.narrow) {
+    if constexpr (Half::width < L::width) {
+      return spmm_slice_pairs<L, Half>(c, c.runs + run, c.run_count - run, at);
+    } else {
+      return spmm_slice_panels<Half, narrow_panel>(c, run, at);
+    }
+  }
+  if (c.n <= Half::width) return spmm_slice_panels<Half, 0>(c, run, at);
+  spmm_slice_panels<L, 0>(c, run, at);
+}
+
 void spmm_slices_f32(const SpmmCall& c) noexcept {
   std::size_t at = 0;
   for (std::size_t run = 0; run < c.run_count; run += slice_rows) {
-    if (c.n == 1) {
-      spmm_slice_chains(c, c.runs + run, c.run_count - run, at);
-    } else if (c.n == 8 && c.x_stride == 8) {
-      spmm_slice_panels<NarrowLanes, 8>(c, run, at);
-    } else if (c.n <= NarrowLanes::width) {
-      spmm_slice_panels<NarrowLanes, 0>(c, run, at);
-    } else {
-      spmm_slice_panels<Lanes, 0>(c, run, at);
-    }
+    spmm_slice<Lanes, NarrowLanes>(c, run, at);
     at += c.runs[run].count * slice_rows;
   }
 }

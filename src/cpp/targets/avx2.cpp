@@ -37,6 +37,10 @@ struct Lanes {
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm256_setzero_ps(); }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return _mm256_set1_ps(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void splat_each(const float* p, Vec (&to)[4]) {
+    RLCOMPRESS_UNROLL
+    for (unsigned i = 0; i < 4; ++i) to[i] = splat(p[i]);
+  }
   static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(_mm256_set1_epi32(0x7FC00000)); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {

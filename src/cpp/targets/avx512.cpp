@@ -36,6 +36,14 @@ struct Lanes {
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm512_setzero_ps(); }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return _mm512_set1_ps(x); }
+  // Permutations, not loads: whole vectors that are read, splats too, come one a cycle.
+  static RLCOMPRESS_ALWAYS_INLINE void splat_each(const float* p, Vec (&to)[4]) {
+    __m128 four = _mm_loadu_ps(p);
+    __asm__("" : "+v"(four));  // else a splat is read after all
+    to[0] = _mm512_broadcastss_ps(four);
+    RLCOMPRESS_UNROLL
+    for (int i = 1; i < 4; ++i) to[i] = _mm512_permutexvar_ps(_mm512_set1_epi32(i), _mm512_castps128_ps512(four));
+  }
   static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(_mm512_set1_epi32(0x7FC00000)); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {
@@ -180,6 +188,22 @@ struct NarrowLanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+
+  // Two of them in a vector of Lanes.
+  static RLCOMPRESS_ALWAYS_INLINE __m512 join(Vec low, Vec high) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Vec low(__m512 x) { return _mm512_castps512_ps256(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Vec high(__m512 x) { return _mm512_extractf32x8_ps(x, 1); }
+  // Pair i: join(splat(p[2 * i]), splat(p[2 * i + 1])).
+  static RLCOMPRESS_ALWAYS_INLINE void splat_pairs(const float* p, __m512 (&to)[4]) {
+    const __m512 eight = _mm512_castps256_ps512(_mm256_loadu_ps(p));
+    RLCOMPRESS_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const __m512i places = _mm512_inserti64x4(_mm512_set1_epi32(2 * i), _mm256_set1_epi32(2 * i + 1), 1);
+      to[i] = _mm512_permutexvar_ps(places, eight);
+    }
+  }
 };
 
 #include "kernels/kernels.inl"

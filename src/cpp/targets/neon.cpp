@@ -33,6 +33,10 @@ struct Lanes {
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return vdupq_n_f32(0.0F); }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return vdupq_n_f32(x); }
+  static RLCOMPRESS_ALWAYS_INLINE void splat_each(const float* p, Vec (&to)[4]) {
+    RLCOMPRESS_UNROLL
+    for (unsigned i = 0; i < 4; ++i) to[i] = splat(p[i]);
+  }
   static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return floats(vdupq_n_u32(0x7FC00000U)); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return vld1q_f32(p); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t n) {

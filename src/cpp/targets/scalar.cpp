@@ -61,6 +61,10 @@ struct Lanes {
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }
+  static RLCOMPRESS_ALWAYS_INLINE void splat_each(const float* p, Vec (&to)[4]) {
+    RLCOMPRESS_UNROLL
+    for (unsigned i = 0; i < 4; ++i) to[i] = splat(p[i]);
+  }
   static RLCOMPRESS_ALWAYS_INLINE Vec quiet_nan() { return bits_as<float>(std::uint32_t{0x7FC00000}); }
   static RLCOMPRESS_ALWAYS_INLINE Vec load(const float* p) { return *p; }
   static RLCOMPRESS_ALWAYS_INLINE Vec load_first(const float* p, std::size_t) { return *p; }
