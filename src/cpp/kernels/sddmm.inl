@@ -108,7 +108,13 @@ struct SddmmByCount<std::index_sequence<N...>> {
 RLCOMPRESS_ALWAYS_INLINE void sddmm_whole_tile(const SddmmCall& c) {
   const std::uint16_t* columns = c.columns;
   float* to = c.gradient;
+  constexpr std::size_t line = 64 / sizeof(float);
+  const std::size_t share = c.ahead_floats / (c.run_count + 1) + line;  // of what is ahead, for each run
+  std::size_t fetched = 0;
   for (std::size_t run = 0; run < c.run_count; ++run) {
+    for (; fetched < c.ahead_floats && fetched < share * (run + 1); fetched += line) {
+      __builtin_prefetch(c.ahead + fetched, 0, 2);
+    }
     const float* const dy = c.dy + c.runs[run].row * c.stride;
     for (std::size_t left = c.runs[run].count; left > 0;) {
       const std::size_t count = left < width ? left : width;
