@@ -302,5 +302,6 @@ sgd_update = _core.sgd_update
 adam_update = _core.adam_update
 activate = _core.activate
 activation_slope = _core.activation_slope
+cross_entropy = _core.cross_entropy
 gather = _core.gather
 transpose = _core.transpose

@@ -11,7 +11,7 @@ from rlcompress import kernels
 from rlcompress.arrays import BoolArray, FloatArray
 from rlcompress.errors import InvalidValueError
 from rlcompress.network import Network
-from rlcompress.training.masked_layer import ACTIVATION_CODES, MaskedLayer, Optimiser, aligned
+from rlcompress.training.masked_layer import ACTIVATION_CODES, MaskedLayer, Optimiser, aligned_arrays
 
 MaskedLoss = Literal["cross_entropy", "mse", "kl"]
 _LOSSES = ("cross_entropy", "mse", "kl")
@@ -21,7 +21,7 @@ class MaskedMLP:
     """A network of masked dense layers in training: dropped weights cost neither time nor optimiser state.
 
     Activations are kept feature-major. Sums over the batch follow an order that its size fixes, so a step gives the
-    same bits on every target (up to the loss, which NumPy computes).
+    same bits on every target (up to the number returned, and `kl`, which NumPy computes).
 
     Args:
         network: float32 dense layers with relu, tanh or identity, masked or not; its head and normalisation take no
@@ -91,9 +91,7 @@ class MaskedMLP:
         kernels.transpose(np.ascontiguousarray(x), self._values[0])
         for layer, before, after in zip(self._layers, self._values, self._values[1:]):
             layer.forward(before, after)
-        slopes = self._slopes[-1]
-        loss, slopes[:, : len(x)] = self._loss_of(self._values[-1][:, : len(x)], target)
-        slopes[:, len(x) :] = 0
+        loss = self._loss_into(self._slopes[-1], self._values[-1], target)
         for index in reversed(range(len(self._layers))):
             dx = self._slopes[index - 1] if index > 0 else None
             self._layers[index].backward(self._values[index], self._values[index + 1], self._slopes[index], dx)
@@ -130,8 +128,9 @@ class MaskedMLP:
         if columns == self._columns:
             return
         self._columns = columns
-        self._values = [aligned((width, columns)) for width in self._start.widths]
-        self._slopes = [aligned((width, columns)) for width in self._start.widths[1:]]
+        widths = self._start.widths
+        arrays = aligned_arrays([(width, columns) for width in (*widths, *widths[1:])])
+        self._values, self._slopes = arrays[: len(widths)], arrays[len(widths) :]
 
     def _checked(self, target: Any, batch: int) -> Any:
         target, outputs = np.asarray(target), self._start.output_size
@@ -141,28 +140,32 @@ class MaskedMLP:
             return target.T.astype(np.float32)
         if target.shape != (batch,) or target.dtype.kind not in "iu":
             raise InvalidValueError(f"target: {batch} integer labels expected, {target.dtype} {target.shape} found")
-        if target.min() < 0 or target.max() >= outputs:
-            raise InvalidValueError(f"target: labels 0..{outputs - 1} expected, {target.min()}..{target.max()} found")
-        return target
+        return np.ascontiguousarray(target, np.int64)
+
+    def _loss_into(self, slopes: FloatArray, outputs: FloatArray, target: Any) -> float:
+        """The loss; its gradient goes to `slopes`, (outputs, columns) as `outputs`, zero where `target` ends."""
+        if self._loss == "cross_entropy":
+            try:
+                return kernels.cross_entropy(outputs, target, slopes)
+            except ValueError:
+                found = f"{target.min()}..{target.max()} found"
+                raise InvalidValueError(f"target: labels 0..{len(outputs) - 1} expected, {found}") from None
+        batch = target.shape[1]
+        loss, slopes[:, :batch] = self._loss_of(outputs[:, :batch], target)
+        slopes[:, batch:] = 0
+        return loss
 
     def _loss_of(self, outputs: FloatArray, target: Any) -> tuple[float, FloatArray]:
-        """Loss and its gradient, (outputs, batch) both."""
+        """`mse` or `kl` and its gradient; (outputs, batch) all."""
         batch = outputs.shape[1]
         if self._loss == "mse":
             error = outputs - target
             return float(np.square(error, dtype=np.float64).mean()), error * np.float32(2 / error.size)
-        if self._loss == "kl":
-            wanted = _log_softmax(target / np.float32(self._temperature))
-            found = _log_softmax(outputs / np.float32(self._temperature))
-            p = np.exp(wanted)
-            loss = self._temperature**2 * float((p * (wanted - found)).sum(dtype=np.float64)) / batch
-            return loss, (np.exp(found) - p) * np.float32(self._temperature / batch)
-        found = _log_softmax(outputs)
-        columns = np.arange(batch)
-        loss = -float(found[target, columns].mean(dtype=np.float64))
-        slope = np.exp(found)
-        slope[target, columns] -= 1
-        return loss, slope * np.float32(1 / batch)
+        wanted = _log_softmax(target / np.float32(self._temperature))
+        found = _log_softmax(outputs / np.float32(self._temperature))
+        p = np.exp(wanted)
+        loss = self._temperature**2 * float((p * (wanted - found)).sum(dtype=np.float64)) / batch
+        return loss, (np.exp(found) - p) * np.float32(self._temperature / batch)
 
 
 def _log_softmax(values: FloatArray) -> FloatArray:

@@ -65,6 +65,16 @@ void bound_adam(const py::object& weights, const py::object& gradient, const py:
                     {beta1, beta2, rate, correction, epsilon}));
 }
 
+double bound_cross_entropy(const py::object& y, const py::object& labels, const py::object& slope) {
+  const View<const float> outputs = flat<const float>(y, "y", "float32");
+  const View<float> result = flat<float>(slope, "slope", "float32");
+  if (as_array(y).ndim() != 2) throw py::value_error("y: shape (classes, columns) expected");
+  double loss = 0.0;
+  check(cross_entropy(outputs, extent(as_array(y), 1), flat<const std::int64_t>(labels, "labels", "int64"), result,
+                      loss));
+  return loss;
+}
+
 void bound_gather(const py::object& from, const py::object& places, const py::object& to) {
   const View<const float> source = flat<const float>(from, "from", "float32");
   const View<const std::uint32_t> index = flat<const std::uint32_t>(places, "places", "uint32");
@@ -203,6 +213,8 @@ void bind_sparse(py::module_& module) {
       },
       py::arg("activation"), py::arg("y"), py::arg("dy"), py::arg("sums"),
       "dy times the activation's slope at its result y, in place, and its sums over the columns.");
+  module.def("cross_entropy", &bound_cross_entropy, py::arg("y"), py::arg("labels"), py::arg("slope"),
+             "The mean cross entropy of (classes, columns) outputs, and its slopes.");
   module.def("gather", &bound_gather, py::arg("from_"), py::arg("places"), py::arg("to"), "to[i] = from_[places[i]].");
   module.def("transpose", &bound_transpose, py::arg("from_"), py::arg("to"), "to = from_.T, then +0 to its width.");
 }

@@ -21,9 +21,11 @@ Status SparseMatrix::gradient(View<const float> x, View<const float> dy, std::si
   const CanonicalFloats floats;
   for (std::size_t column = 0; column < columns; column += sddmm_tile) {
     for (const Block* block = blocks_; block < blocks_ + block_count_; ++block) {
-      table->sddmm_rows({columns_ + block->entry, runs_ + block->run, block->runs,
-                         x.data() + block->column * columns + column, dy.data() + column, columns,
-                         std::min(sddmm_tile, columns - column), out.data() + block->entry, column > 0});
+      const bool fetch = columns == sddmm_tile && block + 1 < blocks_ + block_count_;
+      table->sddmm_rows(
+          {columns_ + block->entry, runs_ + block->run, block->runs, x.data() + block->column * columns + column,
+           dy.data() + column, columns, std::min(sddmm_tile, columns - column), out.data() + block->entry, column > 0,
+           fetch ? x.data() + block[1].column * columns : nullptr, fetch ? block[1].columns * columns : 0});
     }
   }
   return Status::ok;

@@ -85,7 +85,9 @@ struct SddmmCall {
   std::size_t stride;  // of x and dy
   std::size_t n;
   float* gradient;
-  bool add;  // to what is there
+  bool add;            // to what is there
+  const float* ahead;  // what the next block reads of x, to be fetched meanwhile; may be null
+  std::size_t ahead_floats;
 };
 
 inline constexpr std::size_t sddmm_tile = 128;

@@ -68,17 +68,68 @@ RLCOMPRESS_ALWAYS_INLINE void sddmm_run(const SddmmCall& c, const SparseRun& run
   const auto read = [dy](std::size_t b) RLCOMPRESS_INLINE_LAMBDA { return Lanes::load(dy + b); };
   if (c.n != sddmm_tile) {
     all(read, c.n);
-  } else if constexpr (sddmm_holds) {
-    Vec held[sddmm_tile / width];
-    RLCOMPRESS_UNROLL
-    for (std::size_t i = 0; i < sddmm_tile / width; ++i) held[i] = Lanes::load(dy + i * width);
-    all([&held](std::size_t b) RLCOMPRESS_INLINE_LAMBDA { return held[b / width]; }, sddmm_tile);
   } else {
     all(read, sddmm_tile);
   }
 }
 
+// N entries of one row over a whole tile. Row and sums stay in registers: stores in between would hold up loads that
+// lie at the same place of another page.
+template <std::size_t N>
+void sddmm_entries(const SddmmCall& c, const float* dy, const std::uint16_t* columns, float* to) noexcept {
+  Vec row[sddmm_tile / width];
+  RLCOMPRESS_UNROLL
+  for (std::size_t i = 0; i < sddmm_tile / width; ++i) row[i] = Lanes::load(dy + i * width);
+  const auto held = [&row](std::size_t b) RLCOMPRESS_INLINE_LAMBDA { return row[b / width]; };
+  Vec s[width];
+  RLCOMPRESS_UNROLL
+  for (std::size_t e = 0; e < width; ++e) {
+    s[e] = Lanes::zero();
+    if (e >= N) continue;
+    const float* x = c.x + columns[e] * c.stride;
+    RLCOMPRESS_ONE_REGISTER(x);
+    s[e] = sddmm_entry(x, held, sddmm_tile);
+  }
+  const Vec sums = Lanes::sums_halving(s);
+  Lanes::store_first(to, c.add ? Lanes::add(Lanes::load_first(to, N), sums) : sums, N);
+}
+
+using SddmmEntries = void (*)(const SddmmCall&, const float*, const std::uint16_t*, float*) noexcept;
+
+template <class Counts>
+struct SddmmByCount;
+
+template <std::size_t... N>
+struct SddmmByCount<std::index_sequence<N...>> {
+  static constexpr SddmmEntries of[] = {sddmm_entries<N + 1>...};
+};
+
+// Runs are sorted by their counts, so that the processor foresees which function is next.
+RLCOMPRESS_ALWAYS_INLINE void sddmm_whole_tile(const SddmmCall& c) {
+  const std::uint16_t* columns = c.columns;
+  float* to = c.gradient;
+  constexpr std::size_t line = 64 / sizeof(float);
+  const std::size_t share = c.ahead_floats / (c.run_count + 1) + line;  // of what is ahead, for each run
+  std::size_t fetched = 0;
+  for (std::size_t run = 0; run < c.run_count; ++run) {
+    for (; fetched < c.ahead_floats && fetched < share * (run + 1); fetched += line) {
+      __builtin_prefetch(c.ahead + fetched, 0, 2);
+    }
+    const float* const dy = c.dy + c.runs[run].row * c.stride;
+    for (std::size_t left = c.runs[run].count; left > 0;) {
+      const std::size_t count = left < width ? left : width;
+      SddmmByCount<std::make_index_sequence<width>>::of[count - 1](c, dy, columns, to);
+      columns += count;
+      to += count;
+      left -= count;
+    }
+  }
+}
+
 void sddmm_rows_f32(const SddmmCall& c) noexcept {
+  if constexpr (sddmm_holds) {
+    if (c.n == sddmm_tile) return sddmm_whole_tile(c);
+  }
   SddmmTrees trees(c);
   for (std::size_t run = 0; run < c.run_count; ++run) sddmm_run(c, c.runs[run], trees);
   if (trees.at % width > 0) trees.sum(trees.at - trees.at % width, trees.at % width);

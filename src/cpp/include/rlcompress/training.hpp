@@ -35,6 +35,12 @@ Status activate(std::uint8_t activation, View<float> y) noexcept;
 // 16; sums: one for each row, at least one.
 Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy, View<float> sums) noexcept;
 
+// Mean of the cross entropy of softmax(y) against labels, and its gradient by y. y and slope: classes x `columns`, each
+// label's column first; the slopes of columns without label become +0. The gradient has the same bits on every target.
+// unknown_value: a label that is no class.
+Status cross_entropy(View<const float> y, std::size_t columns, View<const std::int64_t> labels, View<float> slope,
+                     double& loss) noexcept;
+
 // to[i] = from[places[i]]; places are trusted.
 Status gather(View<const float> from, View<const std::uint32_t> places, View<float> to) noexcept;
 

@@ -1,0 +1,85 @@
+#include <rlcompress/training.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/dispatch.hpp"
+#include "core/float_environment.hpp"
+
+namespace rlcompress {
+namespace {
+
+constexpr std::size_t together = 64;  // columns whose sums are kept at once
+
+struct Columns {
+  const float* y;
+  float* slope;
+  std::size_t stride;
+  std::size_t classes;
+  std::size_t count;  // at most `together`
+};
+
+// Writes exp(y - largest) to `slope`, and its sums over the classes, rising.
+void exponentials(const KernelTable& table, const Columns& c, float* largest, float* sum) noexcept {
+  std::copy_n(c.y, c.count, largest);
+  for (std::size_t k = 1; k < c.classes; ++k) {
+    const float* const y = c.y + k * c.stride;
+    for (std::size_t b = 0; b < c.count; ++b) largest[b] = y[b] > largest[b] ? y[b] : largest[b];
+  }
+  std::fill_n(sum, c.count, 0.0F);
+  for (std::size_t k = 0; k < c.classes; ++k) {
+    const float* const y = c.y + k * c.stride;
+    float* const e = c.slope + k * c.stride;
+    for (std::size_t b = 0; b < c.count; ++b) e[b] = y[b] - largest[b];
+    table.exp(e, c.count);
+    for (std::size_t b = 0; b < c.count; ++b) sum[b] += e[b];
+  }
+}
+
+// Turns exponentials into slopes; returns the sum of the losses.
+double slopes(const Columns& c, const std::int64_t* labels, const float* largest, const float* sum,
+              float share) noexcept {
+  for (std::size_t k = 0; k < c.classes; ++k) {
+    float* const e = c.slope + k * c.stride;
+    for (std::size_t b = 0; b < c.count; ++b) e[b] = e[b] / sum[b] * share;
+  }
+  double loss = 0.0;
+  for (std::size_t b = 0; b < c.count; ++b) {
+    const std::size_t at = static_cast<std::size_t>(labels[b]) * c.stride + b;
+    c.slope[at] -= share;
+    loss += std::log(static_cast<double>(sum[b])) - (static_cast<double>(c.y[at]) - static_cast<double>(largest[b]));
+  }
+  return loss;
+}
+
+}  // namespace
+
+Status cross_entropy(View<const float> y, std::size_t columns, View<const std::int64_t> labels, View<float> slope,
+                     double& loss) noexcept {
+  const std::size_t batch = labels.size();
+  if (batch == 0 || columns < batch || y.size() == 0 || y.size() % columns != 0 || slope.size() != y.size()) {
+    return Status::matrix_shape;
+  }
+  const std::size_t classes = y.size() / columns;
+  for (const std::int64_t label : labels) {
+    if (label < 0 || static_cast<std::uint64_t>(label) >= classes) return Status::unknown_value;
+  }
+  Status status = Status::ok;
+  const KernelTable* const table = active_table(status);
+  if (table == nullptr) return status;
+  const CanonicalFloats floats;
+  loss = 0.0;
+  const float share = 1.0F / static_cast<float>(batch);
+  float largest[together];
+  float sum[together];
+  for (std::size_t b = 0; b < batch; b += together) {
+    const Columns c{y.data() + b, slope.data() + b, columns, classes, std::min(together, batch - b)};
+    exponentials(*table, c, largest, sum);
+    loss += slopes(c, labels.data() + b, largest, sum, share);
+  }
+  for (std::size_t k = 0; k < classes; ++k) std::fill_n(slope.data() + k * columns + batch, columns - batch, 0.0F);
+  loss /= static_cast<double>(batch);
+  return Status::ok;
+}
+
+}  // namespace rlcompress
