@@ -129,6 +129,9 @@ int main() {
       check_product(wide, SparseLayout::rows, n);
       check_product(wide, SparseLayout::slices, n);
     }
+    for (const std::size_t n : std::initializer_list<std::size_t>{33, 128, 130}) {
+      check_product(Source(100, 900, 0.05, false, 3), SparseLayout::rows, n);
+    }
     check_refusals();
   }
   return test::report();

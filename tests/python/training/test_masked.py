@@ -9,6 +9,7 @@ import torch
 from rlcompress import Dense, Network, kernels
 from rlcompress.errors import InvalidValueError
 from rlcompress.training.masked import MaskedMLP
+from rlcompress.training.masked_layer import aligned_arrays
 
 
 @pytest.fixture(params=kernels.targets())
@@ -58,7 +59,7 @@ def torch_steps(network, batches, loss, temperature, make):
 @pytest.mark.parametrize("loss", ["cross_entropy", "mse", "kl"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("optimiser", ["sgd", "momentum", "adam"])
-@pytest.mark.parametrize("batch", [1, 16, 37, 150])
+@pytest.mark.parametrize("batch", [1, 16, 37, 128, 150])
 def test_steps_follow_torch_in_float64(target, loss, activation, optimiser, batch):
     network = network_of((20, 33, 150, 5), 0.3, activation)
     rng = np.random.default_rng(1)
@@ -99,6 +100,36 @@ def test_same_bits_on_every_target():
         first = next(entry for entry in found if entry[0] == kind)
         assert losses == first[1]
         assert network == first[2]
+
+
+@pytest.mark.parametrize("density", [0.04, 0.5])
+def test_gradients_of_a_whole_tile_have_the_same_bits_on_every_target(density):
+    rng = np.random.default_rng(4)
+    mask = rng.random((70, 700)) < density
+    x, dy = (rng.standard_normal((rows, 128)).astype(np.float32) for rows in (700, 70))
+    found = []
+    for name in kernels.targets():
+        with kernels.forced_target(name):
+            matrix = kernels.SparseMatrix(np.zeros(mask.shape, np.float32), mask, "rows")
+            gradient = np.full(matrix.nonzeros, np.nan, np.float32)
+            matrix.gradient(x, dy, gradient)
+            matrix.values[:] = gradient
+            found.append(matrix.unpack()[0])
+    wanted = np.where(mask, dy.astype(np.float64) @ x.T.astype(np.float64), 0)
+    assert np.abs(found[0] - wanted).max() < 1e-4
+    assert all(array.tobytes() == found[0].tobytes() for array in found)
+
+
+def test_large_arrays_are_aligned_and_apart():
+    shapes = [(3, 16), (5000, 128), (1, 16), (600, 32)]
+    arrays = aligned_arrays(shapes)
+    for value, array in enumerate(arrays):
+        assert not array.any()
+        array[:] = value
+    for value, (array, shape) in enumerate(zip(arrays, shapes)):
+        assert array.shape == shape
+        assert array.ctypes.data % 64 == 0
+        assert (array == value).all()
 
 
 def test_loss_falls_on_patterns_of_digits():
