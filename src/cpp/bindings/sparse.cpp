@@ -1,6 +1,7 @@
 #include <rlcompress/matmul.hpp>
 #include <rlcompress/training.hpp>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,10 +70,19 @@ double bound_cross_entropy(const py::object& y, const py::object& labels, const 
   const View<const float> outputs = flat<const float>(y, "y", "float32");
   const View<float> result = flat<float>(slope, "slope", "float32");
   if (as_array(y).ndim() != 2) throw py::value_error("y: shape (classes, columns) expected");
+  const View<const std::int64_t> classes = flat<const std::int64_t>(labels, "labels", "int64");
+  const std::size_t columns = extent(as_array(y), 1);
+  const std::size_t batch = classes.size();
+  std::vector<float> found(2 * batch);
+  const View<float> largest(found.data(), batch);
+  const View<float> sums(found.data() + batch, batch);
+  check(cross_entropy(outputs, columns, classes, result, largest, sums));
   double loss = 0.0;
-  check(cross_entropy(outputs, extent(as_array(y), 1), flat<const std::int64_t>(labels, "labels", "int64"), result,
-                      loss));
-  return loss;
+  for (std::size_t b = 0; b < batch; ++b) {
+    const auto own = static_cast<double>(outputs.data()[static_cast<std::size_t>(classes.data()[b]) * columns + b]);
+    loss += std::log(static_cast<double>(sums.data()[b])) - (own - static_cast<double>(largest.data()[b]));
+  }
+  return loss / static_cast<double>(batch);
 }
 
 void bound_gather(const py::object& from, const py::object& places, const py::object& to) {

@@ -1,7 +1,6 @@
 #include <rlcompress/training.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/dispatch.hpp"
 #include "core/float_environment.hpp"
@@ -36,28 +35,22 @@ void exponentials(const KernelTable& table, const Columns& c, float* largest, fl
   }
 }
 
-// Turns exponentials into slopes; returns the sum of the losses.
-double slopes(const Columns& c, const std::int64_t* labels, const float* largest, const float* sum,
-              float share) noexcept {
+// Turns exponentials into slopes.
+void slopes(const Columns& c, const std::int64_t* labels, const float* sum, float share) noexcept {
   for (std::size_t k = 0; k < c.classes; ++k) {
     float* const e = c.slope + k * c.stride;
     for (std::size_t b = 0; b < c.count; ++b) e[b] = e[b] / sum[b] * share;
   }
-  double loss = 0.0;
-  for (std::size_t b = 0; b < c.count; ++b) {
-    const std::size_t at = static_cast<std::size_t>(labels[b]) * c.stride + b;
-    c.slope[at] -= share;
-    loss += std::log(static_cast<double>(sum[b])) - (static_cast<double>(c.y[at]) - static_cast<double>(largest[b]));
-  }
-  return loss;
+  for (std::size_t b = 0; b < c.count; ++b) c.slope[static_cast<std::size_t>(labels[b]) * c.stride + b] -= share;
 }
 
 }  // namespace
 
 Status cross_entropy(View<const float> y, std::size_t columns, View<const std::int64_t> labels, View<float> slope,
-                     double& loss) noexcept {
+                     View<float> largest, View<float> sums) noexcept {
   const std::size_t batch = labels.size();
-  if (batch == 0 || columns < batch || y.size() == 0 || y.size() % columns != 0 || slope.size() != y.size()) {
+  if (batch == 0 || columns < batch || y.size() == 0 || y.size() % columns != 0 || slope.size() != y.size() ||
+      largest.size() != batch || sums.size() != batch) {
     return Status::matrix_shape;
   }
   const std::size_t classes = y.size() / columns;
@@ -68,17 +61,13 @@ Status cross_entropy(View<const float> y, std::size_t columns, View<const std::i
   const KernelTable* const table = active_table(status);
   if (table == nullptr) return status;
   const CanonicalFloats floats;
-  loss = 0.0;
   const float share = 1.0F / static_cast<float>(batch);
-  float largest[together];
-  float sum[together];
   for (std::size_t b = 0; b < batch; b += together) {
     const Columns c{y.data() + b, slope.data() + b, columns, classes, std::min(together, batch - b)};
-    exponentials(*table, c, largest, sum);
-    loss += slopes(c, labels.data() + b, largest, sum, share);
+    exponentials(*table, c, largest.data() + b, sums.data() + b);
+    slopes(c, labels.data() + b, sums.data() + b, share);
   }
   for (std::size_t k = 0; k < classes; ++k) std::fill_n(slope.data() + k * columns + batch, columns - batch, 0.0F);
-  loss /= static_cast<double>(batch);
   return Status::ok;
 }
 

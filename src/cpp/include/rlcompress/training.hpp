@@ -35,11 +35,12 @@ Status activate(std::uint8_t activation, View<float> y) noexcept;
 // 16; sums: one for each row, at least one.
 Status activation_slope(std::uint8_t activation, View<const float> y, View<float> dy, View<float> sums) noexcept;
 
-// Mean of the cross entropy of softmax(y) against labels, and its gradient by y. y and slope: classes x `columns`, each
-// label's column first; the slopes of columns without label become +0. The gradient has the same bits on every target.
-// unknown_value: a label that is no class.
+// Gradient by y of the mean cross entropy of softmax(y) against labels, the same bits on every target. y and slope:
+// classes x `columns`, each label's column first; the slopes of columns without label become +0. largest and sums: one
+// for each label, of its column's y and of exp(y - largest); its cross entropy is log(sum) - (y[label] - largest), left
+// to the caller, as the core needs no maths library. unknown_value: a label that is no class.
 Status cross_entropy(View<const float> y, std::size_t columns, View<const std::int64_t> labels, View<float> slope,
-                     double& loss) noexcept;
+                     View<float> largest, View<float> sums) noexcept;
 
 // to[i] = from[places[i]]; places are trusted.
 Status gather(View<const float> from, View<const std::uint32_t> places, View<float> to) noexcept;
