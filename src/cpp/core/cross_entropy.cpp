@@ -8,7 +8,7 @@
 namespace rlcompress {
 namespace {
 
-constexpr std::size_t together = 64;  // columns whose sums are kept at once
+constexpr std::size_t together = 64;  // columns at a time, so that what is written is read while it is near
 
 struct Columns {
   const float* y;
