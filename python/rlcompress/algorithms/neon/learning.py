@@ -94,9 +94,7 @@ def draw_episode(deals: Sequence[Deal], rng: np.random.Generator) -> Episode:
 def reward_of(episode: Episode, made: tuple[int, ...], settings: Learning) -> float:
     """Logarithm of the certified ratio, less the price of trainings, by length, and of a drop truly over."""
     best = episode.outcome(made)
-    seconds = episode.deal.table.seconds[:-1]
-    usual = float(seconds[seconds > 0.02].mean())
-    found = episode.gain(best) - settings.move_price * sum(float(seconds[move]) for move in made) / usual
+    found = episode.gain(best) - settings.move_price * float(episode.lengths[list(made)].sum())
     if best is not None and episode.deal.true_rows >= 200:
         over = float(episode.deal.true_drop[best]) - episode.max_drop
         found -= settings.over_price * max(0.0, over)

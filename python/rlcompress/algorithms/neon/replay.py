@@ -121,6 +121,13 @@ class Episode:
         gains = np.log(table.teacher_cost(self.cost) / table.cost(self.cost))
         return allowed, np.minimum(gains, self.target_gain)
 
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.float64]:
+        """(moves,) seconds of each move over those of a usual one of this network; all 1 where the clock saw none."""
+        seconds = self.deal.table.seconds[:-1]
+        usual = seconds[np.unique(self.deal.table.move)].mean()
+        return seconds / usual if usual > 0 else np.ones(len(seconds))
+
     def view(self, made: tuple[int, ...]) -> View:
         """What a picker sees after these moves."""
         chosen = self._chosen(made)
