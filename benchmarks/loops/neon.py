@@ -8,8 +8,7 @@
 again it goes on). `judge` trains one agent per fold of data-set families on the tables of the other folds, replays it
 and the rules on the held-out tables, and writes `neon.json` and `neon.md`. Certification sees a quarter of the rows,
 the choice of moves an eighth; the figures are on the final rows and on further rows of large sets, which nothing else
-touched. An agent that lies among the tables is used as it is: those of the results learned from the first three
-networks of each set (`record --networks 3`, `judge --folds 3 --updates 150`), the other tables came afterwards.
+touched. An agent that lies among the tables is used as it is.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from neon_sections import KEPT, record_of
 
 from rlcompress.algorithms.neon.config import EVEN
 from rlcompress.algorithms.neon.learning import Learner, Learning
+from rlcompress.algorithms.neon.lessons import Lessons, Teaching, lessons_of, together
 from rlcompress.algorithms.neon.menu import MENU
 from rlcompress.algorithms.neon.picking import AgentPicker, Picker
 from rlcompress.algorithms.neon.recording import Table, load_table, record, save_table
@@ -72,18 +72,18 @@ def fixed(arm: str) -> Picker:
     return lambda view: next((index for index in middle if view.open[index]), None)
 
 
-def agents(
-    tables: Sequence[Table], names: Sequence[str], folder: Path, count: int, learning: Learning
-) -> dict[str, Network]:
+def agents(tables: Sequence[Table], names: Sequence[str], folder: Path, count: int) -> dict[str, Network]:
     """For every table the agent of the fold that holds its family out, trained once and kept."""
     found: dict[str, Network] = {}
+    lessons: dict[str, Lessons] = {}
     for index, fold in enumerate(folds(names, count=count, seed=0)):
-        path = folder / f"agent-{index}-of-{count}-{learning.updates}.rlc"
+        path = folder / f"agent-{index}-of-{count}.rlc"
         if not path.exists():
-            others = [table for table in tables if set_of(table) not in fold]
-            learner = Learner(others, learning)
-            learner.learn(learning.updates, partial(_tell, index))
-            learner.agent().with_metadata(learned_from=[table.name for table in others]).save(path)
+            lessons = lessons or {table.name: lessons_of(table, Teaching()) for table in tables}
+            others = [table.name for table in tables if set_of(table) not in fold]
+            learner = Learner(together([lessons[name] for name in others]), Learning())
+            learner.learn(Learning.passes, partial(_tell, index))
+            learner.agent().with_metadata(learned_from=others).save(path)
         agent = load(path)
         seen = {family(name.rpartition("-")[0]) for name in agent.metadata["learned_from"]}
         if seen & {family(name) for name in fold}:
@@ -92,9 +92,10 @@ def agents(
     return found
 
 
-def _tell(fold: int, update: int, reward: float, moves: float) -> None:
-    if update % 10 == 0:
-        print(f"without fold {fold}: update {update}, reward {reward:.3f}, {moves:.1f} moves", flush=True)
+def _tell(fold: int, done: int, over: float, share: float) -> None:
+    print(
+        f"without fold {fold}: pass {done}, {over:+.3f} over the rule, another move in {100 * share:.0f} %", flush=True
+    )
 
 
 def set_of(table: Table) -> str:
@@ -201,7 +202,6 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=6)
     parser.add_argument("--rows", type=int, default=8000)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=Learning.updates)
     parser.add_argument("--moves", type=int, default=8)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -210,10 +210,10 @@ def main() -> None:
         return record_all(given.data, given.cache, given.tables, given.networks, given.rows)
     tables = [load_table(path) for path in sorted(given.tables.glob("*.npz"))]
     names = [name_of(file) for file in data_set_files(given.data)]
-    found_agents = agents(tables, names, given.tables, given.folds, Learning(updates=given.updates))
+    found_agents = agents(tables, names, given.tables, given.folds)
     picks: dict[str, Picker] = {name: AgentPicker(agent) for name, agent in found_agents.items()}
     learned = sorted(len(agent.metadata["learned_from"]) for agent in found_agents.values())
-    made_of = {"folds": given.folds, "moves": given.moves, "updates": given.updates, "learned_from": learned[0]}
+    made_of = {"folds": given.folds, "moves": given.moves, "passes": Learning.passes, "learned_from": learned[0]}
     found = {**made_of, **judge_all(tables, picks, given.moves)}
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "neon.json").write_text(json.dumps(neon_table.small(found), indent=None) + "\n")

@@ -78,15 +78,12 @@ def paper_agent(fold: int, held: set[str], given: argparse.Namespace, work: Path
 
 
 def our_agent(tables: Path, name: str) -> Path:
-    """The agent of `neon.py judge` that learned from no data set of this family; the one of most updates."""
-    found = []
+    """The agent of `neon.py judge` that learned from no data set of this family."""
     for path in sorted(tables.glob("agent-*.rlc")):
         learned = load(path).metadata["learned_from"]
         if family(name) not in {family(table.rpartition("-")[0]) for table in learned}:
-            found.append((int(path.stem.rpartition("-")[2]), path))
-    if not found:
-        raise SystemExit(f"{tables}: an agent that did not learn from {name} expected; run `neon.py judge` first")
-    return max(found)[1]
+            return path
+    raise SystemExit(f"{tables}: an agent that did not learn from {name} expected; run `neon.py judge` first")
 
 
 def main() -> None:

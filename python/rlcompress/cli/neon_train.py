@@ -20,7 +20,7 @@ from rlcompress.cli.outcome import watching
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The agent's .rlc file.")
 @click.option("--seconds", type=float, help="In all; three quarters at most record tables.  [default: no limit]")
 @click.option("--networks", type=click.IntRange(min=1), default=2, show_default=True, help="Per data set.")
-@click.option("--updates", type=click.IntRange(min=1), default=150, show_default=True, help="Of the learner.")
+@click.option("--passes", type=click.IntRange(min=1), default=5, show_default=True, help="Of the learner.")
 @click.option("--steps", type=click.IntRange(min=1), default=800, show_default=True, help="Of each student training.")
 @click.option("--rows", type=click.IntRange(min=20), default=8000, show_default=True, help="Most rows of a data set.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random number.")
@@ -34,11 +34,13 @@ def command(**values: Any) -> None:
     Killed and started again it goes on where it was.
     """
     from rlcompress.algorithms.neon.learning import Learning
+    from rlcompress.algorithms.neon.lessons import Teaching
     from rlcompress.algorithms.neon.training import AgentTraining, train_agent
 
     out: Path = values["out"]
     journal: Path = values["journal"] or out.with_name(out.name + ".journal")
-    learning = Learning(updates=values["updates"], seed=values["seed"])
+    teaching = Teaching(seed=values["seed"])
+    learning = Learning(passes=values["passes"], seed=values["seed"], teaching=teaching)
     settings = AgentTraining(
         values["networks"],
         values["rows"],
@@ -50,6 +52,6 @@ def command(**values: Any) -> None:
     with watching() as watch:
         agent = train_agent(values["data_dir"], journal, settings, jobs=values["jobs"], emit=watch)
     out.parent.mkdir(parents=True, exist_ok=True)
-    options = " ".join(f"--{name} {values[name]}" for name in ("networks", "updates", "rows", "steps", "seed"))
+    options = " ".join(f"--{name} {values[name]}" for name in ("networks", "passes", "rows", "steps", "seed"))
     agent.with_metadata(command=f"rlcompress neon-train --data-dir FOLDER {options}").save(out)
     click.echo(f"wrote {out}: {agent.parameter_count:,} parameters from {len(agent.metadata['data'])} networks")

@@ -21,8 +21,10 @@ from rlcompress.algorithms.neon.menu import MENU, shapes_of  # noqa: E402
 from rlcompress.algorithms.neon.narrowing import narrowed  # noqa: E402
 from rlcompress.algorithms.neon.picking import load_agent, picker_of  # noqa: E402
 from rlcompress.algorithms.neon.recording import load_table, record, save_table  # noqa: E402
-from rlcompress.algorithms.neon.replay import Episode, own_deal, play, random_deal  # noqa: E402
+from rlcompress.algorithms.neon.replay import Episode, own_deal, play, random_deal, tested_anew  # noqa: E402
+from rlcompress.algorithms.neon.rules import greedy  # noqa: E402
 from rlcompress.problem import Problem  # noqa: E402
+from rlcompress.runtime import Runtime  # noqa: E402
 
 QUICK: dict[str, Any] = {"mode": "ladder", "moves": 2, "steps": 150}
 
@@ -294,16 +296,57 @@ def test_no_move_gives_a_student_as_large_as_its_teacher() -> None:
             assert shape.parameters(3) < network.parameter_count
 
 
+def test_a_rehearsal_ends_as_runs_do(table: tuple[Any, Problem]) -> None:
+    from rlcompress.algorithms.neon.rehearsal import MANY_ROWS, Rehearsal
+
+    deals = tested_anew(table[0], 3, np.random.default_rng(1))
+    assert all(np.array_equal(one.choosing_drop, deals[0].choosing_drop) for one in deals)
+    episodes = [Episode(one, moves=4, max_drop=0.02) for one in deals]
+    rehearsal = Rehearsal(episodes[0], deals, move_price=0.0, over_price=0.0)
+    ends = [play(episode, greedy) for episode in episodes]
+    assert len({made for _, made in ends}) == 1
+    gains = [episode.gain(best) for episode, (best, _) in zip(episodes, ends)]
+    assert rehearsal.worth_of_going_on(()) == pytest.approx(np.mean(gains))
+    dear = Rehearsal(episodes[0], deals, move_price=0.5, over_price=10.0)
+    over = [
+        0.0 if best is None or one.true_rows < MANY_ROWS else max(0.0, float(one.true_drop[best]) - 0.02)
+        for one, (best, _) in zip(deals, ends)
+    ]
+    paid = 0.5 * episodes[0].lengths[list(ends[0][1])].sum() + 10 * np.mean(over)
+    assert dear.worth_of_going_on(()) == pytest.approx(np.mean(gains) - paid)
+
+
+def test_an_agent_learns_what_is_worth_most(table: tuple[Any, Problem]) -> None:
+    from rlcompress.algorithms.neon.learning import Learner, Learning
+    from rlcompress.algorithms.neon.lessons import Teaching, lessons_of
+
+    lessons = lessons_of(table[0], Teaching(episodes=12, splits=2, tests=2))
+    states = np.arange(len(lessons))
+    assert len(lessons) > 20
+    assert np.isfinite(lessons.worths[states, lessons.rules]).all()
+    learner = Learner(lessons, Learning(passes=200, members=2, width=16, entropy=0.01))
+    over: list[float] = []
+    learner.learn(200, lambda done, gain, share: over.append(gain))
+    assert over[-1] > 0.5 * float(np.mean(np.nanmax(lessons.worths, 1) - lessons.worths[states, lessons.rules])) > 0
+    scores = Runtime(learner.agent())(lessons.sights.reshape(-1, FEATURES)).reshape(lessons.worths.shape)
+    chosen = np.where(np.isnan(lessons.worths), -np.inf, scores).argmax(1)
+    assert float(np.mean(lessons.worths[states, chosen] - lessons.worths[states, lessons.rules])) == pytest.approx(
+        over[-1], abs=1e-3
+    )
+
+
 def test_a_learner_goes_on_where_it_was(table: tuple[Any, Problem], tmp_path: Path) -> None:
     from rlcompress.algorithms.neon.learning import Learner, Learning
+    from rlcompress.algorithms.neon.lessons import Teaching, lessons_of, together
     from rlcompress.algorithms.neon.training import read_learner, write_learner
 
-    settings = Learning(updates=4, episodes=12, deals=2, width=16)
-    whole, first = Learner([table[0]], settings), Learner([table[0]], settings)
+    lessons = together([lessons_of(table[0], Teaching(episodes=4, splits=2, tests=2, seed=seed)) for seed in range(2)])
+    settings = Learning(passes=4, members=2, width=16)
+    whole, first = Learner(lessons, settings), Learner(lessons, settings)
     whole.learn(4, lambda *_: None)
     first.learn(2, lambda *_: None)
-    write_learner(first, tmp_path / "learner.npz", {"names": ["made-0"], "rewards": []})
-    second = Learner([table[0]], settings)
+    write_learner(first, tmp_path / "learner.npz", {"names": ["made-0"], "over_rule": []})
+    second = Learner(lessons, settings)
     read_learner(second, tmp_path / "learner.npz")
     second.learn(4, lambda *_: None)
     assert second.agent() == whole.agent()

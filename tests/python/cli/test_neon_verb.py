@@ -47,7 +47,7 @@ def test_an_agent_is_trained_and_used(tmp_path: Path) -> None:
         rows = [",".join([*(f"{value:.4f}" for value in row), str(label)]) for row, label in zip(x, y)]
         (folder / f"set{index}.csv").write_text("\n".join(["a,b,c,d,e,f,g,h,target", *rows]) + "\n")
     out = tmp_path / "agent.rlc"
-    arguments = ["--data-dir", str(folder), "--out", str(out), "--networks", "1", "--updates", "2", "--jobs", "1"]
+    arguments = ["--data-dir", str(folder), "--out", str(out), "--networks", "1", "--passes", "2", "--jobs", "1"]
     done = CliRunner().invoke(main, ["neon-train", *arguments, "--steps", "5"])
     assert done.exit_code == 0, done.output
     agent = rlc.load(out)

@@ -14,6 +14,8 @@ from rlcompress.problem import Float64Array
 
 _UNIT = 5.0
 """Logarithms of ratios are divided by this."""
+_ALIKE, _BAND = 0.2, 0.7
+"""Differences of such logarithms: of sizes that count as one, and of the students that tell most of a size."""
 _ARM = np.array([[float(move.arm == arm) for arm in ARMS] for move in MENU])
 _LEVEL = np.array([move.level / 5 for move in MENU])
 _PLACE = np.array([1 - LADDER.index(n) / len(LADDER) if n in LADDER else 0.0 for n in range(MOVES)])
@@ -23,7 +25,8 @@ _LARGER, _SMALLER = (
     for side in (-1, 1)
 )  # fmt: skip
 _STOP, RULE, OWN = len(ARMS) + 14, len(ARMS) + 15, len(ARMS) + 16
-FEATURES = OWN + 24
+NEAR = OWN + 24
+FEATURES = NEAR + 8
 """Columns of a row; `RULE` is the one that says what the greedy rule would take."""
 
 
@@ -56,7 +59,8 @@ def features(view: View) -> FloatArray:
     if rule is not None:
         own[rule, RULE] = 1
     rows[MOVES, _STOP] = 1
-    rows[:, OWN:] = _whole(view, best)
+    rows[:, OWN:NEAR] = _whole(view, best)
+    own[:, NEAR:] = _near(view, chance)
     return np.nan_to_num(rows, posinf=3.0, neginf=-3.0).clip(-4, 4).astype(np.float32)
 
 
@@ -80,6 +84,22 @@ def _sides(view: View, chance: Float64Array, order: list[list[int]]) -> npt.NDAr
             near = next((other for other in others if other in known), None)
             if near is not None:
                 found[index] = known[near]
+    return found
+
+
+def _near(view: View, chance: Float64Array) -> npt.NDArray[np.float64]:
+    """(moves, 8): of students of any arm as small as the move's or smaller, then of larger ones: whether there are any,
+    their best chance, the least drop of those nearest in size, and how far off these are."""
+    found = np.zeros((MOVES, 8))
+    low, high, gains = view.facts.lowest, view.facts.highest, view.seen.gains
+    for move in np.flatnonzero(np.isfinite(high)):
+        smaller = gains >= low[move] - _ALIKE
+        distance = np.abs(gains - (low[move] + high[move]) / 2)
+        for column, side in ((0, smaller), (4, ~smaller)):
+            if side.any():
+                nearest = float(distance[side].min())
+                drop = float(view.seen.drops[side & (distance <= nearest + _BAND)].min())
+                found[move, column : column + 4] = 1.0, chance[side].max(), _drop(drop), min(nearest, 15.0) / _UNIT
     return found
 
 

@@ -1,233 +1,148 @@
-"""The agent learns from recorded tables: proximal policy optimisation over replayed runs."""
+"""The agent learns which move is worth most: policy iteration from the greedy rule on, by classification."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rlcompress.algorithms.neon.config import COSTS
-from rlcompress.algorithms.neon.features import FEATURES, RULE, features
-from rlcompress.algorithms.neon.recording import KEEPS, Table
-from rlcompress.algorithms.neon.replay import Deal, Episode, random_deal
-from rlcompress.algorithms.neon.rules import LADDER
-from rlcompress.algorithms.neon.view import MOVES
+from rlcompress.algorithms.neon.features import FEATURES, RULE
+from rlcompress.algorithms.neon.lessons import Lessons, Teaching
 from rlcompress.contract import Contract
 from rlcompress.engine.parallel import single_threaded
 from rlcompress.layers import Dense
 from rlcompress.network import Network
 from rlcompress.optional import require
 
-TOLERANCES = (0.0, 0.005, 0.01, 0.02, 0.05)
-_KEEP_SHARES = (0.55, 0.1, 0.1, 0.25)
+_BATCH = 256
+_WORST = 3.0
+"""Moves that are worse than the best by more than this count as so much worse."""
 
 
 @dataclass(frozen=True)
 class Learning:
-    """How the agent learns, from the greedy rule on.
+    """How the agent learns.
 
     Args:
-        updates: batches of episodes.
-        episodes: per batch.
-        deals: splits of the rows of each table that episodes draw from.
-        width: of the agent's two hidden layers.
-        learning_rate: of Adam, falling to a tenth.
-        entropy: weight of the policy's entropy, falling to a tenth.
-        move_price: what a training of usual length costs, in logarithm of the ratio.
-        over_price: what a true drop over the tolerance costs, per unit of score.
-        seed: of everything.
+        passes: over all lessons.
+        members: policies that learn apart and decide by the mean of their scores.
+        width: of the two hidden layers of each.
+        learning_rate: of Adam, falling to a twentieth.
+        entropy: weight of the policy's entropy, so that moves of about the same worth stay about as probable.
+        decay: of the weights, apart from the gradient, as a share of the learning rate.
+        seed: of first weights and orders.
+        teaching: what the lessons are.
 
-    Source: Schulman et al., "Proximal policy optimization algorithms", 2017, equation 7.
+    Source: Lagoudakis & Parr, "Reinforcement learning as classification: leveraging modern classifiers", 2003, with
+    the expected worth of the policy's move in place of the share of right classes; decay as in Loshchilov & Hutter,
+    "Decoupled weight decay regularization", 2019.
     """
 
-    updates: int = 150
-    episodes: int = 96
-    deals: int = 12
+    passes: int = 5
+    members: int = 3
     width: int = 64
-    learning_rate: float = 1.5e-3
-    entropy: float = 0.01
-    move_price: float = 0.03
-    over_price: float = 50.0
+    learning_rate: float = 2e-3
+    entropy: float = 0.1
+    decay: float = 0.1
     seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Steps of a batch of episodes.
-
-    Args:
-        sights: (steps, moves + 1, features) float32.
-        allowed: (steps, moves + 1) bool.
-        choices: (steps,) int64.
-        chances: (steps,) float32 logarithms of the probabilities of the choices.
-        returns: (steps,) float32.
-        advantages: (steps,) float32.
-    """
-
-    sights: npt.NDArray[np.float32]
-    allowed: npt.NDArray[np.bool_]
-    choices: npt.NDArray[np.int64]
-    chances: npt.NDArray[np.float32]
-    returns: npt.NDArray[np.float32]
-    advantages: npt.NDArray[np.float32]
-
-
-def draw_episode(deals: Sequence[Deal], rng: np.random.Generator) -> Episode:
-    """A run at a tolerance, a cost, a budget and restrictions drawn at random."""
-    tolerance = float(rng.choice(TOLERANCES)) if rng.random() < 0.7 else float(rng.uniform(0, 0.05))
-    keep_depth, keep_inputs = KEEPS[int(rng.choice(len(KEEPS), p=_KEEP_SHARES))]
-    limit = float(rng.uniform(1, 8)) if rng.random() < 0.15 else float("inf")
-    return Episode(
-        deals[int(rng.integers(len(deals)))],
-        cost=str(rng.choice(COSTS)),
-        max_drop=tolerance,
-        moves=int(rng.integers(3, 11)),
-        keep_depth=keep_depth,
-        keep_inputs=keep_inputs,
-        target_gain=limit,
-    )
-
-
-def reward_of(episode: Episode, made: tuple[int, ...], settings: Learning) -> float:
-    """Logarithm of the certified ratio, less the price of trainings, by length, and of a drop truly over."""
-    best = episode.outcome(made)
-    found = episode.gain(best) - settings.move_price * float(episode.lengths[list(made)].sum())
-    if best is not None and episode.deal.true_rows >= 200:
-        over = float(episode.deal.true_drop[best]) - episode.max_drop
-        found -= settings.over_price * max(0.0, over)
-    return found
-
-
-def ladder_reward(episode: Episode, settings: Learning) -> float:
-    """What the fixed ladder gets with all its moves: taken off, so that hard networks are no noise."""
-    free = episode.view(()).open
-    return reward_of(episode, tuple(move for move in LADDER if free[move])[: episode.moves], settings)
+    teaching: Teaching = field(default_factory=Teaching)
 
 
 class Learner:
-    """Policy and critic in torch; the policy scores each row of sight by itself."""
+    """Policies in torch; each scores every row of sight by itself."""
 
-    def __init__(self, tables: Sequence[Table], settings: Learning) -> None:
+    def __init__(self, lessons: Lessons, settings: Learning) -> None:
         torch = require("torch")
-        self.settings, self.rng = settings, np.random.default_rng((settings.seed, 73))
-        self.deals = [random_deal(table, self.rng) for table in tables for _ in range(settings.deals)]
+        self.lessons, self.settings = lessons, settings
+        self.rng = np.random.default_rng((settings.seed, 79))
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.policy, self.critic = _scorer(settings.width), _scorer(settings.width)
-        _start_greedy(self.policy)
-        self.optimiser = torch.optim.Adam(
-            [*self.policy.parameters(), *self.critic.parameters()], lr=settings.learning_rate
-        )
-        self.update = 0
+            self.members = [_scorer(settings.width) for _ in range(settings.members)]
+        parameters = [parameter for member in self.members for parameter in member.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.decay)
+        self.done = 0
 
     def learn(self, until: int, tell: Callable[[int, float, float], None]) -> None:
-        """Go on until so many updates; `tell` gets the update, the mean reward over the ladder's, the mean moves."""
-        while self.update < until:
+        """Go on until so many passes; `tell` gets the pass, what its choices are worth over the rule's, their share."""
+        torch = require("torch")
+        sights = torch.from_numpy(self.lessons.sights)
+        losses = torch.from_numpy(_losses(self.lessons.worths))
+        allowed = torch.from_numpy(~np.isnan(self.lessons.worths))
+        while self.done < until:
             with single_threaded():
-                batch, rewards, moves = self._play()
-                share = self.update / max(1, self.settings.updates)
-                for group in self.optimiser.param_groups:
-                    group["lr"] = self.settings.learning_rate * (1 - 0.9 * share)
-                self._improve(batch, self.settings.entropy * (1 - 0.9 * share))
-            self.update += 1
-            tell(self.update, float(np.mean(rewards)), float(np.mean(moves)))
+                for member in range(len(self.members)):
+                    self._pass(member, sights, losses, allowed)
+            self.done += 1
+            tell(self.done, *self.over_rule())
 
-    def _play(self) -> tuple[Batch, list[float], list[int]]:
-        torch = require("torch")
-        episodes = [draw_episode(self.deals, self.rng) for _ in range(self.settings.episodes)]
-        made: list[tuple[int, ...]] = [() for _ in episodes]
-        running, log = list(range(len(episodes))), []
-        while running:
-            views = [episodes[index].view(made[index]) for index in running]
-            sights = np.stack([features(view) for view in views])
-            allowed = np.stack([np.append(view.open, len(view.made) > 0 or not view.open.any()) for view in views])
-            with torch.inference_mode():
-                chances = _log_chances(self.policy, torch.from_numpy(sights), torch.from_numpy(allowed)).numpy()
-                worth = self.critic(torch.from_numpy(sights[:, -1]))[:, 0].numpy()
-            still = []
-            for row, index in enumerate(running):
-                choice = int(np.argmax(chances[row] + self.rng.gumbel(size=MOVES + 1)))
-                log.append((index, sights[row], allowed[row], choice, float(chances[row, choice]), float(worth[row])))
-                if choice < MOVES:
-                    made[index] = (*made[index], choice)
-                    if len(made[index]) < episodes[index].moves:
-                        still.append(index)
-            running = still
-        rewards = [
-            reward_of(episode, moves, self.settings) - ladder_reward(episode, self.settings)
-            for episode, moves in zip(episodes, made)
-        ]
-        return _batch(log, rewards), rewards, [len(moves) for moves in made]
+    def _pass(self, member: int, sights: Any, losses: Any, allowed: Any) -> None:
+        torch, settings = require("torch"), self.settings
+        parts = torch.from_numpy(self.rng.permutation(len(self.lessons))).split(_BATCH)
+        for index, part in enumerate(parts):
+            share = (self.done + index / len(parts)) / settings.passes
+            for group in self.optimiser.param_groups:
+                group["lr"] = settings.learning_rate * (1 - 0.95 * min(share, 1.0))
+            scores = self.members[member](sights[part])[..., 0].masked_fill(~allowed[part], -1e9)
+            every = torch.log_softmax(scores, 1)
+            chances = torch.exp(every)
+            loss = (chances * losses[part]).sum(1) + settings.entropy * (chances * every.clamp(min=-30)).sum(1)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.mean().backward()
+            self.optimiser.step()
 
-    def _improve(self, batch: Batch, entropy: float) -> None:
-        torch = require("torch")
-        tensors = [torch.from_numpy(array) for array in (batch.sights, batch.allowed, batch.choices)]
-        old, returns, advantages = (torch.from_numpy(a) for a in (batch.chances, batch.returns, batch.advantages))
-        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
-        for _ in range(3):
-            for part in torch.from_numpy(self.rng.permutation(len(old))).split(320):
-                sights, allowed, choices = (tensor[part] for tensor in tensors)
-                every = _log_chances(self.policy, sights, allowed)
-                ratio = torch.exp(every.gather(1, choices[:, None])[:, 0] - old[part])
-                gain = torch.minimum(ratio * advantages[part], ratio.clamp(0.8, 1.2) * advantages[part]).mean()
-                spread = -(torch.exp(every) * every.clamp(min=-30)).sum(1).mean()
-                miss = (self.critic(sights[:, -1])[:, 0] - returns[part]).square().mean()
-                self.optimiser.zero_grad(set_to_none=True)
-                (-gain - entropy * spread + 0.25 * miss).backward()
-                torch.nn.utils.clip_grad_norm_(self.policy.parameters(), 0.5)
-                torch.nn.utils.clip_grad_norm_(self.critic.parameters(), 5.0)
-                self.optimiser.step()
+    def over_rule(self) -> tuple[float, float]:
+        """Mean worth of the agent's moves over the rule's on the lessons, and the share of states where they differ."""
+        torch, worths = require("torch"), self.lessons.worths
+        with single_threaded(), torch.inference_mode():
+            scores = sum(
+                np.concatenate(
+                    [member(part)[..., 0].numpy() for part in torch.from_numpy(self.lessons.sights).split(4096)]
+                )
+                for member in self.members
+            )
+        states = np.arange(len(worths))
+        chosen = np.where(np.isnan(worths), -np.inf, scores).argmax(1)
+        over = worths[states, chosen] - worths[states, self.lessons.rules]
+        return float(over.mean()), float((chosen != self.lessons.rules).mean())
 
     def agent(self) -> Network:
-        """The policy as a network from a row of sight to its score."""
-        layers = [module for module in self.policy if hasattr(module, "weight")]
-        made = [
-            Dense(
-                layer.weight.detach().numpy().copy(),
-                layer.bias.detach().numpy().copy(),
-                "tanh" if index < len(layers) - 1 else "identity",
-            )
-            for index, layer in enumerate(layers)
-        ]
-        return Network(tuple(made), Contract((FEATURES,)))
+        """All members as one network from a row of sight to the mean of their scores."""
+        first, second, last = (
+            [(member[at].weight.detach().numpy(), member[at].bias.detach().numpy()) for member in self.members]
+            for at in (0, 2, 4)
+        )
+        width, count = self.settings.width, len(self.members)
+        between = np.zeros((count * width, count * width), np.float32)
+        for index, (weight, _) in enumerate(second):
+            between[index * width : (index + 1) * width, index * width : (index + 1) * width] = weight
+        mean = np.mean([b for _, b in last], axis=0, dtype=np.float32)
+        layers = (
+            Dense(np.concatenate([w for w, _ in first]), np.concatenate([b for _, b in first]), "tanh"),
+            Dense(between, np.concatenate([b for _, b in second]), "tanh"),
+            Dense(np.concatenate([w for w, _ in last], axis=1) / np.float32(count), np.asarray(mean), "identity"),
+        )
+        return Network(layers, Contract((FEATURES,)))
+
+
+def _losses(worths: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How much worse than the best each move is; 0 where it is not allowed."""
+    best = np.nanmax(worths, axis=1, keepdims=True)
+    return np.asarray(np.nan_to_num(np.minimum(best - worths, _WORST)), np.float32)
 
 
 def _scorer(width: int) -> Any:
-    nn = require("torch.nn")
-    return nn.Sequential(nn.Linear(FEATURES, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
-
-
-def _start_greedy(policy: Any) -> None:
-    """Let the policy begin as the greedy rule, which it then improves: one path of units carries the rule's column."""
-    torch = require("torch")
+    """A policy that begins as the greedy rule: one path of units carries the rule's column."""
+    torch, nn = require("torch"), require("torch.nn")
+    made = nn.Sequential(nn.Linear(FEATURES, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
     with torch.no_grad():
-        policy[-1].weight.mul_(0.1)
-        policy[-1].bias.zero_()
-        for layer, column in ((policy[0], RULE), (policy[2], 0)):
+        made[-1].weight.mul_(0.1)
+        made[-1].bias.zero_()
+        for layer, column in ((made[0], RULE), (made[2], 0)):
             layer.weight[0] = 0.0
             layer.weight[0, column] = 1.5
             layer.bias[0] = 0.0
-        policy[-1].weight[0, 0] = 3.5
-
-
-def _log_chances(policy: Any, sights: Any, allowed: Any) -> Any:
-    torch = require("torch")
-    scores = policy(sights)[..., 0].masked_fill(~allowed, -1e9)
-    return torch.log_softmax(scores, 1)
-
-
-def _batch(log: Sequence[tuple[int, Any, Any, int, float, float]], rewards: Sequence[float]) -> Batch:
-    """Steps with returns; the reward comes at the end, so every step of an episode has its return."""
-    returns = np.array([rewards[index] for index, *_ in log], np.float32)
-    worth = np.array([value for *_, value in log], np.float32)
-    return Batch(
-        np.stack([sight for _, sight, *_ in log]),
-        np.stack([entry[2] for entry in log]),
-        np.array([entry[3] for entry in log], np.int64),
-        np.array([entry[4] for entry in log], np.float32),
-        returns,
-        returns - worth,
-    )
+        made[-1].weight[0, 0] = 3.5
+    return made

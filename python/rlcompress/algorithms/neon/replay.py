@@ -73,6 +73,17 @@ def random_deal(table: Table, rng: np.random.Generator) -> Deal:
     return deal(table, order[:choosing], order[choosing : choosing + testing], order[choosing + testing :])
 
 
+def tested_anew(table: Table, count: int, rng: np.random.Generator) -> list[Deal]:
+    """The held rows dealt anew: `count` deals with the same choosing rows, each with testing rows of its own."""
+    order = rng.permutation(len(table.pool))
+    choosing, testing = int((table.pool == 0).sum()), int((table.pool == 1).sum())
+    found = []
+    for _ in range(count):
+        rest = rng.permutation(order[choosing:])
+        found.append(deal(table, order[:choosing], rest[:testing], rest[testing:]))
+    return found
+
+
 def _drops(
     students: npt.NDArray[np.float32], teacher: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -152,14 +163,22 @@ class Episode:
 
     def outcome(self, made: tuple[int, ...]) -> int | None:
         """The student that these moves and the tests after them lead to; None for the teacher."""
+        return self.tested(*self.plan(made))
+
+    def plan(self, made: tuple[int, ...]) -> tuple[RowIndex, int]:
+        """Students in the order of their tests, and how many of them are the chain: see `choosing.plan_tests`."""
         chosen = self._chosen(made)
         view = self._view(made, chosen)
         order, chain = plan_tests(view.seen, view.chance())
+        return chosen[np.array(order, np.int64)], chain
+
+    def tested(self, students: RowIndex, chain: int) -> int | None:
+        """The student that such a series of tests accepts; None for the teacher."""
         passed: list[bool] = []
         best: int | None = None
-        while (position := next_test(len(order), chain, passed)) is not None:
-            student = int(chosen[order[position]])
-            passed.append(self.passes(student, z_of_test(self.z, len(order), chain, position)))
+        while (position := next_test(len(students), chain, passed)) is not None:
+            student = int(students[position])
+            passed.append(self.passes(student, z_of_test(self.z, len(students), chain, position)))
             best = student if passed[-1] else best
         return best
 
@@ -187,6 +206,3 @@ def play(episode: Episode, pick: Picker) -> tuple[int | None, tuple[int, ...]]:
             break
         made = (*made, choice)
     return episode.outcome(made), made
-
-
-__all__ = ["Deal", "Episode", "deal", "own_deal", "play", "random_deal"]

@@ -16,6 +16,7 @@ import numpy as np
 
 from rlcompress.algorithms.neon.config import Settings
 from rlcompress.algorithms.neon.learning import Learner, Learning
+from rlcompress.algorithms.neon.lessons import lessons_of, together
 from rlcompress.algorithms.neon.recording import Table, load_table, record, save_table
 from rlcompress.corpus.build import CorpusSettings, item_of
 from rlcompress.corpus.cache import BaseNetworkCache
@@ -29,7 +30,6 @@ from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.problem import Problem
 
-_EVERY = 10
 _TABLES_SHARE = 0.75
 
 
@@ -81,18 +81,21 @@ def train_agent(
         CheckpointError: the journal holds a learner of other tables or settings.
     """
     began = time.monotonic()
-    tables = tables_of(data_dir, journal, settings, available_cpus() if jobs is None else jobs, emit)
-    learner = Learner(tables, settings.learning)
+    jobs = available_cpus() if jobs is None else jobs
+    tables = tables_of(data_dir, journal, settings, jobs, emit)
+    emit(Note(f"playing {settings.learning.teaching.episodes} runs on each of {len(tables)} tables"))
+    lessons = parallel_map(partial(lessons_of, teaching=settings.learning.teaching), tables, jobs)
+    learner = Learner(together(lessons), settings.learning)
     told = _Teller(journal, learner, emit)
     told.restore([table.name for table in tables])
-    while learner.update < settings.learning.updates:
-        learner.learn(min(learner.update + _EVERY, settings.learning.updates), told)
+    while learner.done < settings.learning.passes:
+        learner.learn(learner.done + 1, told)
         told.store()
         if settings.seconds is not None and time.monotonic() - began > settings.seconds:
-            emit(Note(f"out of time after {learner.update} of {settings.learning.updates} updates", warning=True))
+            emit(Note(f"out of time after {learner.done} of {settings.learning.passes} passes", warning=True))
             break
     told.close()
-    figures = {"updates": learner.update, "reward": told.rewards[-1:], "first_reward": told.rewards[:1]}
+    figures = {"passes": learner.done, "states": len(learner.lessons), "over_rule": told.over_rule[-1:]}
     made_of = {"kind": "neon agent", "data": sorted({table.name for table in tables}), "figures": figures}
     described = {key: value for key, value in asdict(settings).items() if key != "seconds"}
     return learner.agent().with_metadata(**made_of, settings=described, versions=versions())
@@ -151,23 +154,22 @@ class _Teller:
 
     def __init__(self, journal: Path, learner: Learner, emit: Emit) -> None:
         self.path, self.learner, self.emit = journal / "learner.npz", learner, emit
-        self.rewards: list[float] = []
+        self.over_rule: list[float] = []
         self.names: Sequence[str] = ()
         self.writer: Any = None
         if importlib.util.find_spec("tensorboard") is not None:
             self.writer = require("torch.utils.tensorboard").SummaryWriter(str(journal / "events"))
 
-    def __call__(self, update: int, reward: float, moves: float) -> None:
-        self.rewards.append(reward)
-        self.emit(Progress(update / self.learner.settings.updates, "learning"))
-        if update % _EVERY == 0:
-            self.emit(Note(f"update {update}: mean reward {reward:.3f} at {moves:.1f} moves"))
+    def __call__(self, done: int, over: float, share: float) -> None:
+        self.over_rule.append(over)
+        self.emit(Progress(done / self.learner.settings.passes, "learning"))
+        self.emit(Note(f"pass {done}: {over:+.3f} over the rule on its lessons, another move in {100 * share:.0f} %"))
         if self.writer is not None:
-            self.writer.add_scalar("reward", reward, update)
-            self.writer.add_scalar("moves", moves, update)
+            self.writer.add_scalar("over_rule", over, done)
+            self.writer.add_scalar("other_moves", share, done)
 
     def store(self) -> None:
-        write_learner(self.learner, self.path, {"names": list(self.names), "rewards": self.rewards})
+        write_learner(self.learner, self.path, {"names": list(self.names), "over_rule": self.over_rule})
 
     def restore(self, names: Sequence[str]) -> None:
         self.names = names
@@ -178,7 +180,7 @@ class _Teller:
                     f"{self.path}: a learner of {len(head['names'])} other tables, now there are {len(names)}; "
                     "remove the file to learn from these"
                 )
-            self.rewards = list(head["rewards"])
+            self.over_rule = list(head["over_rule"])
 
     def close(self) -> None:
         if self.writer is not None:
@@ -188,7 +190,7 @@ class _Teller:
 def write_learner(learner: Learner, path: Path, head: dict[str, Any]) -> None:
     """Write a learner's weights, optimiser and random numbers, atomically."""
     arrays = {f"a{index}": tensor for index, tensor in enumerate(_tensors(learner))}
-    state = {**head, "update": learner.update, "settings": asdict(learner.settings),
+    state = {**head, "done": learner.done, "settings": asdict(learner.settings),
              "random": learner.rng.bit_generator.state}  # fmt: skip
     buffer = io.BytesIO()
     np.savez(buffer, head=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
@@ -215,9 +217,9 @@ def read_learner(learner: Learner, path: Path) -> dict[str, Any]:
         for index, parameter in enumerate(parameters):
             value, first, second = (torch.from_numpy(array.copy()) for array in arrays[3 * index : 3 * index + 3])
             parameter.copy_(value)
-            step = torch.tensor(float(head["update"] > 0) * float(arrays[-1]))
+            step = torch.tensor(float(head["done"] > 0) * float(arrays[-1]))
             learner.optimiser.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
-    learner.update = int(head["update"])
+    learner.done = int(head["done"])
     learner.rng.bit_generator.state = head["random"]
     return head
 
