@@ -6,36 +6,31 @@ RLCOMPRESS_ALWAYS_INLINE const float* slice_value(const float* x, std::uint64_t 
   return reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + offset * stride);
 }
 
-// One column: scalar chains side by side, which beat gathers by far (30 cycles for 16 lanes
-// where the processor guards them). Indices are read four at a time.
+// One column of a panel (narrow): eight chains side by side, each in a vector of its own, of which one lane counts. So
+// weights come in vectors, and nothing puts together what is read of x, as gathers do at 30 cycles for 16 lanes where
+// the processor guards them.
+template <class Half>
 void spmm_slice_chains(const SpmmCall& c, const SparseRun* runs, std::size_t present, std::size_t at) noexcept {
   constexpr unsigned R = slice_rows;
+  constexpr unsigned W = Half::width;
   const float* const from = c.first ? c.start : c.y;
-  const std::size_t stride = c.first ? 1 : c.y_stride;
-  float s[R];
+  typename Half::Vec s[R];
   RLCOMPRESS_UNROLL
-  for (unsigned r = 0; r < R; ++r) s[r] = from != nullptr ? from[runs[r].row * stride] : 0.0F;
-  const std::size_t together = runs[R - 1].count;
-  const float* w = c.weights + at;
+  for (unsigned r = 0; r < R; ++r) s[r] = from != nullptr ? Half::splat(from[runs[r].row]) : Half::zero();
+  const float* weights = c.weights + at;
   const std::uint16_t* columns = c.columns + at;
-  std::size_t e = 0;
-  for (; e < together; ++e, w += slice_rows, columns += slice_rows) {
-    std::uint64_t four[2];
-    std::memcpy(four, columns, sizeof(four));
+  for (std::size_t e = 0; e < runs[0].count; ++e, weights += R, columns += R) {
+    typename Half::Vec w[R / W];
     RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r < R; ++r) {
-      s[r] = Lanes::fma_one(w[r], *slice_value(c.x, index_of_four(four[r / 4], r % 4), 1), s[r]);
-    }
-  }
-  for (; e < runs[0].count; ++e, w += slice_rows, columns += slice_rows) {
+    for (unsigned v = 0; v < R / W; ++v) w[v] = Half::load(weights + v * W);
     RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r + 1 < R; ++r) {
-      if (runs[r].count > e) s[r] = Lanes::fma_one(w[r], *slice_value(c.x, columns[r], 1), s[r]);
-    }
+    for (unsigned r = 0; r < R; ++r) s[r] = Half::fma(w[r / W], Half::splat(*slice_value(c.x, columns[r], 1)), s[r]);
   }
   RLCOMPRESS_UNROLL
   for (unsigned r = 0; r < R; ++r) {
-    if (r < present) c.y[runs[r].row * c.y_stride] = s[r];
+    float lanes[W];
+    Half::store(lanes, s[r]);
+    if (r < present) c.y[runs[r].row] = lanes[r % W];
   }
 }
 
@@ -132,7 +127,7 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_pairs(const SpmmCall& c, const SparseRu
 
 template <class L, class Half>
 void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
-  if (c.n == 1) return spmm_slice_chains(c, c.runs + run, c.run_count - run, at);
+  if (c.n == 1) return spmm_slice_chains<Half>(c, c.runs + run, c.run_count - run, at);
   if (c.narrow) {
     if constexpr (Half::width < L::width) {
       return spmm_slice_pairs<L, Half>(c, c.runs + run, c.run_count - run, at);
