@@ -23,8 +23,12 @@ void spmm_slice_chains(const SpmmCall& c, const SparseRun* runs, std::size_t pre
     typename Half::Vec w[R / W];
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v < R / W; ++v) w[v] = Half::load(weights + v * W);
+    std::uint64_t four[R / 4];
+    std::memcpy(four, columns, sizeof(four));
     RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r < R; ++r) s[r] = Half::fma(w[r / W], Half::splat(*slice_value(c.x, columns[r], 1)), s[r]);
+    for (unsigned r = 0; r < R; ++r) {
+      s[r] = Half::fma(w[r / W], Half::splat(*slice_value(c.x, index_of_four(four[r / 4], r % 4), 1)), s[r]);
+    }
   }
   RLCOMPRESS_UNROLL
   for (unsigned r = 0; r < R; ++r) {
