@@ -48,9 +48,19 @@ struct Source {
   std::unique_ptr<bool[]> mask;
 };
 
-void check_product(const Source& source, SparseLayout layout, std::size_t n) {
+// Inputs of n columns, infinite where no output keeps one.
+Floats inputs_of(const Source& source, std::size_t n) {
   Floats x(source.inputs * n);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    bool kept = false;
+    for (std::size_t j = 0; j < source.outputs; ++j) kept = kept || source.mask[j * source.inputs + i / n];
+    x[i] = kept ? std::sin(static_cast<float>(i)) : INFINITY;
+  }
+  return x;
+}
+
+void check_product(const Source& source, SparseLayout layout, std::size_t n) {
+  const Floats x = inputs_of(source, n);
   Floats bias(source.outputs, 0.5F);
   Floats wanted(source.outputs * n, 0.5F);
   for (std::size_t j = 0; j < source.outputs; ++j) {
@@ -131,6 +141,14 @@ int main() {
     }
     for (const std::size_t n : std::initializer_list<std::size_t>{33, 128, 130}) {
       check_product(Source(100, 900, 0.05, false, 3), SparseLayout::rows, n);
+    }
+    for (const std::size_t rows : std::initializer_list<std::size_t>{9, 30, 100}) {  // slices of all lengths, and full
+      Source ends(rows, 40, 0.3, false, 4);
+      for (std::size_t j = 0; j < rows; ++j) ends.mask[j * 40] = ends.mask[j * 40 + 39] = false;
+      for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 8, 9, 16}) {
+        check_product(ends, SparseLayout::rows, n);
+        check_product(ends, SparseLayout::slices, n);
+      }
     }
     check_refusals();
   }

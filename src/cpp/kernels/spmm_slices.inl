@@ -1,42 +1,5 @@
 // Sparse matrix times few columns, in slices of 8 rows: entry e of all rows lies side by side, so that many chains go
-// at once. Counts fall within a slice: at step e its first rows are still at work. Indices are offsets in bytes into x
-// of one column.
-
-RLCOMPRESS_ALWAYS_INLINE const float* slice_value(const float* x, std::uint64_t offset, std::size_t stride) {
-  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + offset * stride);
-}
-
-// One column of a panel (narrow): eight chains side by side, each in a vector of its own, of which one lane counts. So
-// weights come in vectors, and nothing puts together what is read of x, as gathers do at 30 cycles for 16 lanes where
-// the processor guards them.
-template <class Half>
-void spmm_slice_chains(const SpmmCall& c, const SparseRun* runs, std::size_t present, std::size_t at) noexcept {
-  constexpr unsigned R = slice_rows;
-  constexpr unsigned W = Half::width;
-  const float* const from = c.first ? c.start : c.y;
-  typename Half::Vec s[R];
-  RLCOMPRESS_UNROLL
-  for (unsigned r = 0; r < R; ++r) s[r] = from != nullptr ? Half::splat(from[runs[r].row]) : Half::zero();
-  const float* weights = c.weights + at;
-  const std::uint16_t* columns = c.columns + at;
-  for (std::size_t e = 0; e < runs[0].count; ++e, weights += R, columns += R) {
-    typename Half::Vec w[R / W];
-    RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < R / W; ++v) w[v] = Half::load(weights + v * W);
-    std::uint64_t four[R / 4];
-    std::memcpy(four, columns, sizeof(four));
-    RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r < R; ++r) {
-      s[r] = Half::fma(w[r / W], Half::splat(*slice_value(c.x, index_of_four(four[r / 4], r % 4), 1)), s[r]);
-    }
-  }
-  RLCOMPRESS_UNROLL
-  for (unsigned r = 0; r < R; ++r) {
-    float lanes[W];
-    Half::store(lanes, s[r]);
-    if (r < present) c.y[runs[r].row] = lanes[r % W];
-  }
-}
+// at once. Counts fall within a slice: at step e its first rows are still at work.
 
 // A vector of `lanes` columns from `column` on; R rows of the slice at once.
 // Stride: of x, or 0 when it is known at run time only.
@@ -131,7 +94,6 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_pairs(const SpmmCall& c, const SparseRu
 
 template <class L, class Half>
 void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
-  if (c.n == 1) return spmm_slice_chains<Half>(c, c.runs + run, c.run_count - run, at);
   if (c.narrow) {
     if constexpr (Half::width < L::width) {
       return spmm_slice_pairs<L, Half>(c, c.runs + run, c.run_count - run, at);
@@ -144,6 +106,7 @@ void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
 }
 
 void spmm_slices_f32(const SpmmCall& c) noexcept {
+  if (c.n == 1) return spmm_chains<NarrowLanes>(c);
   std::size_t at = 0;
   for (std::size_t run = 0; run < c.run_count; run += slice_rows) {
     spmm_slice<Lanes, NarrowLanes>(c, run, at);
