@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -21,11 +22,13 @@ using rlcompress::Status;
 using rlcompress::View;
 using Floats = std::vector<float>;
 
+// No byte more than asked for, so that sanitizers see reads and writes beyond.
 struct Memory {
-  explicit Memory(std::size_t bytes) : raw(bytes + 64) {
-    start = raw.data() + (64 - reinterpret_cast<std::uintptr_t>(raw.data()) % 64) % 64;
-  }
-  std::vector<std::uint8_t> raw;
+  explicit Memory(std::size_t bytes) : start(static_cast<std::uint8_t*>(::operator new(bytes, line))) {}
+  ~Memory() { ::operator delete(start, line); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  static constexpr std::align_val_t line{64};
   std::uint8_t* start;
 };
 
