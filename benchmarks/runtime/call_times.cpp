@@ -158,8 +158,8 @@ int main(int count, char** arguments) {
   for (int repeat = 1; repeat < REPEATS; ++repeat) {
     for (std::size_t i = 0; i < calls; ++i) least[i] = std::min(least[i], call(i));
   }
-  std::printf("{\"target\": \"%s\", \"calls\": %zu, \"repeats\": %d, \"first\": %u, ", rlcompress::active_target(), calls,
-              REPEATS, first);
+  std::printf("{\"target\": \"%s\", \"calls\": %zu, \"repeats\": %d, \"first\": %u, ", rlcompress::active_target(),
+              calls, REPEATS, first);
   print("call", times);
   print("control", control);
   print("least", least);

@@ -3,7 +3,8 @@
     python benchmarks/runtime/call_times.py --out benchmarks/runtime/results [--calls 10000000] [--core 0] [FILE ...]
 
 Builds `call_times.cpp` (CMake and a compiler), runs it on each policy, pinned to one core, and writes `call_times.json`
-and `call_times.md`. Without files it takes the golden files of the tests. The observations are drawn from their numbers, so there is no seed.
+and `call_times.md`. Without files it takes the golden files of the tests. The observations are drawn from their
+numbers, so there is no seed.
 """
 
 from __future__ import annotations
