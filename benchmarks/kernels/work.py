@@ -14,6 +14,7 @@ from rlcompress.layers import Dense
 from rlcompress.network import Network
 
 Floats = npt.NDArray[np.float32]
+LINE = 64  # bytes: of the caches, and of the widest vectors
 SHAPES = {
     "A": (4, 24, 24, 2),
     "B": (8, 64, 64, 4),
@@ -26,6 +27,15 @@ SHAPES = {
 
 class WrongAnswerError(Exception):
     """A contender's answer is not the reference's."""
+
+
+def aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy that starts a line of the cache. NumPy's own start anywhere, which some peers pay for."""
+    memory = np.empty(values.nbytes + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
 
 
 def relu_network(widths: tuple[int, ...], seed: int = 0) -> Network:
@@ -96,7 +106,7 @@ class DenseWork:
 
 @dataclass(frozen=True)
 class SparseWork:
-    """`weight @ x` with a random mask: n x n by n x columns."""
+    """`weight @ x` with a random mask: n x n by n x columns; operands and outputs are `aligned`."""
 
     n: int
     columns: int
@@ -114,13 +124,17 @@ class SparseWork:
     def weight(self) -> Floats:
         """(n, n), zero where the mask is False."""
         values = np.random.default_rng(4).normal(size=(self.n, self.n)).astype(np.float32)
-        return np.where(self.mask, values, np.float32(0))
+        return aligned(np.where(self.mask, values, np.float32(0)))
 
     @cached_property
     def x(self) -> Floats:
         """(n, columns), or (n,) for one column."""
         shape = (self.n,) if self.columns == 1 else (self.n, self.columns)
-        return np.random.default_rng(5).normal(size=shape).astype(np.float32)
+        return aligned(np.random.default_rng(5).normal(size=shape).astype(np.float32))
+
+    def out(self) -> Floats:
+        """(n, columns), or (n,) for one column: to write to, new in each call."""
+        return aligned(np.zeros_like(self.x))
 
     @property
     def nonzeros(self) -> int:

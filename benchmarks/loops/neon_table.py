@@ -72,8 +72,8 @@ def markdown(found: dict[str, Any]) -> str:
     lines = ["# NEON on networks that the agent never saw", ""]
     lines += [
         f"{len(rows)} random networks on {len({row['set'] for row in rows})} data sets, {found['folds']} folds of "
-        f"families, one agent per fold ({found['passes']} passes over runs on {found['learned_from']} or more networks); "
-        f"at most {found['moves']} trainings per network, every rule as many as the agent used on that network. Ratios "
+        f"families, one agent per fold ({found['passes']} passes over runs on >= {found['learned_from']} networks); at "
+        f"most {found['moves']} trainings per network, every rule as many as the agent used on that network. Ratios "
         "are of parameters, max_drop = 1 point, z = 1.645; changes are in points on rows that nothing else touched; "
         "*redrawn*: geometric mean over 20 new deals of all rows; *sets over*: mean drop over the tolerance by more "
         "than its standard error; *truly over*: share of runs, all rows of large sets dealt anew "

@@ -101,6 +101,16 @@ def test_contenders_take_turns_and_reset_before_each_call():
     assert 0 < found["b"].minimum_us <= found["b"].median_us
 
 
+@pytest.mark.parametrize("columns", [1, 3])
+def test_operands_of_sparse_products_start_a_line_of_the_cache(columns):
+    work = load("work")
+    product = work.SparseWork(5, columns)
+    starts = [array.ctypes.data % work.LINE for array in (product.x, product.weight, product.out(), product.out())]
+    assert starts == [0, 0, 0, 0]
+    assert product.out().shape == product.x.shape
+    assert work.aligned(product.mask).tolist() == product.mask.tolist()
+
+
 def test_the_command_measures_checks_and_writes(tmp_path):
     command = [sys.executable, str(KERNELS / "compare.py"), "--tiny", "--out", str(tmp_path)]
     done = subprocess.run(

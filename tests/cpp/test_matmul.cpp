@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -21,11 +22,13 @@ using rlcompress::Status;
 using rlcompress::View;
 using Floats = std::vector<float>;
 
+// No byte more than asked for, so that sanitizers see reads and writes beyond.
 struct Memory {
-  explicit Memory(std::size_t bytes) : raw(bytes + 64) {
-    start = raw.data() + (64 - reinterpret_cast<std::uintptr_t>(raw.data()) % 64) % 64;
-  }
-  std::vector<std::uint8_t> raw;
+  explicit Memory(std::size_t bytes) : start(static_cast<std::uint8_t*>(::operator new(bytes, line))) {}
+  ~Memory() { ::operator delete(start, line); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  static constexpr std::align_val_t line{64};
   std::uint8_t* start;
 };
 
@@ -48,9 +51,19 @@ struct Source {
   std::unique_ptr<bool[]> mask;
 };
 
-void check_product(const Source& source, SparseLayout layout, std::size_t n) {
+// Inputs of n columns, infinite where no output keeps one.
+Floats inputs_of(const Source& source, std::size_t n) {
   Floats x(source.inputs * n);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    bool kept = false;
+    for (std::size_t j = 0; j < source.outputs; ++j) kept = kept || source.mask[j * source.inputs + i / n];
+    x[i] = kept ? std::sin(static_cast<float>(i)) : INFINITY;
+  }
+  return x;
+}
+
+void check_product(const Source& source, SparseLayout layout, std::size_t n) {
+  const Floats x = inputs_of(source, n);
   Floats bias(source.outputs, 0.5F);
   Floats wanted(source.outputs * n, 0.5F);
   for (std::size_t j = 0; j < source.outputs; ++j) {
@@ -131,6 +144,14 @@ int main() {
     }
     for (const std::size_t n : std::initializer_list<std::size_t>{33, 128, 130}) {
       check_product(Source(100, 900, 0.05, false, 3), SparseLayout::rows, n);
+    }
+    for (const std::size_t rows : std::initializer_list<std::size_t>{9, 30, 100}) {  // slices of all lengths, and full
+      Source ends(rows, 40, 0.3, false, 4);
+      for (std::size_t j = 0; j < rows; ++j) ends.mask[j * 40] = ends.mask[j * 40 + 39] = false;
+      for (const std::size_t n : std::initializer_list<std::size_t>{1, 2, 8, 9, 16}) {
+        check_product(ends, SparseLayout::rows, n);
+        check_product(ends, SparseLayout::slices, n);
+      }
     }
     check_refusals();
   }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from timing import MissingError, Prepared
-from work import SparseWork
+from work import SparseWork, aligned
 
 _NO_TRANSPOSE, _GENERAL, _ROW_MAJOR, _ZERO_BASED = 10, 20, 101, 0
 _MANY_CALLS = 100_000
@@ -25,8 +25,8 @@ def inspector(work: SparseWork) -> Prepared:
     mkl = _load()
     rows, columns = np.nonzero(work.mask)
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=work.n))]).astype(np.int32)
-    indices, values = columns.astype(np.int32), work.weight[work.mask]
-    x, out, handle, plain = work.x, np.empty_like(work.x), ctypes.c_void_p(), _Description(_GENERAL, 0, 0)
+    indices, values = aligned(columns.astype(np.int32)), aligned(work.weight[work.mask])
+    x, out, handle, plain = work.x, work.out(), ctypes.c_void_p(), _Description(_GENERAL, 0, 0)
     n, count = ctypes.c_int(work.n), ctypes.c_int(work.columns)
     at = [ctypes.c_void_p(array.ctypes.data) for array in (starts, starts[1:], indices, values)]
     _run(mkl.mkl_sparse_s_create_csr, ctypes.byref(handle), _ZERO_BASED, n, n, *at)

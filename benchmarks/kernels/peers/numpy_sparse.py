@@ -8,5 +8,5 @@ from work import SparseWork
 
 
 def dense(work: SparseWork) -> Prepared:
-    weight, x, out = work.weight, work.x, np.empty_like(work.x)
+    weight, x, out = work.weight, work.x, work.out()
     return Prepared(lambda: np.dot(weight, x, out))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from timing import Prepared
-from work import SparseWork
+from work import SparseWork, aligned
 
 from peers import library
 
@@ -13,7 +13,7 @@ def dense(work: SparseWork) -> Prepared:
     """`x.T @ weight.T`: as the right operand, constant weights are packed when the session is made."""
     onnx, ort = library("onnx"), library("onnxruntime")
     value, real = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
-    rows = np.ascontiguousarray(work.x.reshape(work.n, -1).T)
+    rows = aligned(work.x.reshape(work.n, -1).T)
     weight = onnx.numpy_helper.from_array(np.ascontiguousarray(work.weight.T), "w")
     node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"])
     shape = list(rows.shape)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from timing import Prepared
 from work import SparseWork
 
@@ -12,5 +11,5 @@ from peers import public_name
 def dot(work: SparseWork) -> Prepared:
     """`matrix.dot(x, out=)`."""
     matrix = public_name("rlcompress", "SparseMatrix")(work.weight, work.mask)
-    x, out = work.x, np.empty_like(work.x)
+    x, out = work.x, work.out()
     return Prepared(lambda: matrix.dot(x, out=out))

@@ -21,13 +21,13 @@ bool aligned_rows(const float* x, std::size_t columns) noexcept {
 
 // A panel of x in one piece and aligned, so that all of it stays near.
 void copy_panel(SpmmCall& call, std::size_t rows, float* panel) noexcept {
-  const std::size_t stride = call.narrow ? narrow_panel : (call.n + 15) / 16 * 16;
+  const std::size_t stride = !call.narrow ? (call.n + 15) / 16 * 16 : call.n == 1 ? 1 : narrow_panel;
   if (call.narrow) {
     std::memset(panel + rows * stride, 0, stride * sizeof(float));
     if (call.n < stride) std::memset(panel, 0, rows * stride * sizeof(float));
   }
   if (call.n == stride && call.x_stride == stride) {
-    std::memcpy(panel, call.x, rows * stride * sizeof(float));
+    std::copy_n(call.x, rows * stride, panel);
     rows = 0;
   }
   for (std::size_t k = 0; k < rows; ++k) {
@@ -60,9 +60,9 @@ Status SparseMatrix::multiply(View<const float> x, std::size_t columns, View<con
                       : layout_ == SparseLayout::slices ? table->spmm_slices
                                                         : table->spmm_blocks;
   const std::size_t most = rows ? table->panel : columns;
-  const bool narrow = layout_ == SparseLayout::slices && columns > 1 && columns <= narrow_panel;
+  const bool narrow = layout_ == SparseLayout::slices && columns <= narrow_panel;
   const bool wide = rows && columns >= 16 && (columns > most || !aligned_rows(x.data(), columns));
-  const bool copy = (narrow || wide) && outputs_ >= outputs_worth_copying;
+  const bool copy = ((narrow || wide) && outputs_ >= outputs_worth_copying) || (narrow && columns == 1);
   const CanonicalFloats floats;
   for (std::size_t column = 0; column < columns; column += most) {
     for (const Block* block = blocks_; block < blocks_ + block_count_; ++block) {

@@ -72,7 +72,8 @@ struct SpmmCall {
   bool first;           // else they go on from y
   std::size_t n;        // columns of x and y
   std::size_t outputs;  // of the matrix
-  bool narrow;          // slices: x is a panel of narrow_panel columns, and a row of +0 follows the block's inputs
+  bool narrow;          // slices: x is a panel of narrow_panel columns, or of the only one, and a row of +0 follows
+                        // the block's inputs; always set where n = 1
 };
 
 // The gradient of the weights of one block: dy x^T where entries are. columns is a multiple of 16, at most sddmm_tile.

@@ -15,6 +15,7 @@
 #include "kernels/sift.inl"
 #include "kernels/moments.inl"
 #include "kernels/spmm_rows.inl"
+#include "kernels/spmm_chains.inl"
 #include "kernels/spmm_slices.inl"
 #include "kernels/spmm_blocks.inl"
 #include "kernels/sddmm.inl"

@@ -1,43 +1,5 @@
 // Sparse matrix times few columns, in slices of 8 rows: entry e of all rows lies side by side, so that many chains go
-// at once. Counts fall within a slice: at step e its first rows are still at work. Indices are offsets in bytes into x
-// of one column.
-
-RLCOMPRESS_ALWAYS_INLINE const float* slice_value(const float* x, std::uint64_t offset, std::size_t stride) {
-  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + offset * stride);
-}
-
-// One column: scalar chains side by side, which beat gathers by far (30 cycles for 16 lanes
-// where the processor guards them). Indices are read four at a time.
-void spmm_slice_chains(const SpmmCall& c, const SparseRun* runs, std::size_t present, std::size_t at) noexcept {
-  constexpr unsigned R = slice_rows;
-  const float* const from = c.first ? c.start : c.y;
-  const std::size_t stride = c.first ? 1 : c.y_stride;
-  float s[R];
-  RLCOMPRESS_UNROLL
-  for (unsigned r = 0; r < R; ++r) s[r] = from != nullptr ? from[runs[r].row * stride] : 0.0F;
-  const std::size_t together = runs[R - 1].count;
-  const float* w = c.weights + at;
-  const std::uint16_t* columns = c.columns + at;
-  std::size_t e = 0;
-  for (; e < together; ++e, w += slice_rows, columns += slice_rows) {
-    std::uint64_t four[2];
-    std::memcpy(four, columns, sizeof(four));
-    RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r < R; ++r) {
-      s[r] = Lanes::fma_one(w[r], *slice_value(c.x, index_of_four(four[r / 4], r % 4), 1), s[r]);
-    }
-  }
-  for (; e < runs[0].count; ++e, w += slice_rows, columns += slice_rows) {
-    RLCOMPRESS_UNROLL
-    for (unsigned r = 0; r + 1 < R; ++r) {
-      if (runs[r].count > e) s[r] = Lanes::fma_one(w[r], *slice_value(c.x, columns[r], 1), s[r]);
-    }
-  }
-  RLCOMPRESS_UNROLL
-  for (unsigned r = 0; r < R; ++r) {
-    if (r < present) c.y[runs[r].row * c.y_stride] = s[r];
-  }
-}
+// at once. Counts fall within a slice: at step e its first rows are still at work.
 
 // A vector of `lanes` columns from `column` on; R rows of the slice at once.
 // Stride: of x, or 0 when it is known at run time only.
@@ -132,7 +94,6 @@ RLCOMPRESS_ALWAYS_INLINE void spmm_slice_pairs(const SpmmCall& c, const SparseRu
 
 template <class L, class Half>
 void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
-  if (c.n == 1) return spmm_slice_chains(c, c.runs + run, c.run_count - run, at);
   if (c.narrow) {
     if constexpr (Half::width < L::width) {
       return spmm_slice_pairs<L, Half>(c, c.runs + run, c.run_count - run, at);
@@ -145,6 +106,7 @@ void spmm_slice(const SpmmCall& c, std::size_t run, std::size_t at) noexcept {
 }
 
 void spmm_slices_f32(const SpmmCall& c) noexcept {
+  if (c.n == 1) return spmm_chains<NarrowLanes>(c);
   std::size_t at = 0;
   for (std::size_t run = 0; run < c.run_count; run += slice_rows) {
     spmm_slice<Lanes, NarrowLanes>(c, run, at);

@@ -115,14 +115,15 @@ class Learner:
             for at in (0, 2, 4)
         )
         width, count = self.settings.width, len(self.members)
-        between = np.zeros((count * width, count * width), np.float32)
+        between: npt.NDArray[np.float32] = np.zeros((count * width, count * width), dtype=np.float32)
         for index, (weight, _) in enumerate(second):
             between[index * width : (index + 1) * width, index * width : (index + 1) * width] = weight
-        mean = np.mean([b for _, b in last], axis=0, dtype=np.float32)
+        outputs: npt.NDArray[np.float32] = np.concatenate([w for w, _ in last], axis=1) / np.float32(count)
+        bias: npt.NDArray[np.float32] = np.mean([b for _, b in last], axis=0, dtype=np.float32)
         layers = (
             Dense(np.concatenate([w for w, _ in first]), np.concatenate([b for _, b in first]), "tanh"),
             Dense(between, np.concatenate([b for _, b in second]), "tanh"),
-            Dense(np.concatenate([w for w, _ in last], axis=1) / np.float32(count), np.asarray(mean), "identity"),
+            Dense(outputs, bias, "identity"),
         )
         return Network(layers, Contract((FEATURES,)))
 
