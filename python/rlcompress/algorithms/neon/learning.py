@@ -118,8 +118,8 @@ class Learner:
         between: npt.NDArray[np.float32] = np.zeros((count * width, count * width), dtype=np.float32)
         for index, (weight, _) in enumerate(second):
             between[index * width : (index + 1) * width, index * width : (index + 1) * width] = weight
-        outputs: npt.NDArray[np.float32] = np.concatenate([w for w, _ in last], axis=1) / np.float32(count)
-        bias: npt.NDArray[np.float32] = np.mean([b for _, b in last], axis=0, dtype=np.float32)
+        outputs = np.asarray(np.concatenate([w for w, _ in last], axis=1) / count, np.float32)
+        bias = np.asarray(np.mean([b for _, b in last], axis=0), np.float32)
         layers = (
             Dense(np.concatenate([w for w, _ in first]), np.concatenate([b for _, b in first]), "tanh"),
             Dense(between, np.concatenate([b for _, b in second]), "tanh"),
