@@ -47,6 +47,9 @@ TOLERANCES = (0.0, 0.005, 0.01, 0.02, 0.05)
 REDRAWS = 20
 MANY_TRUE_ROWS = 1500
 STEPS = 800
+EVERY = "every move"
+REDRAWN = ("agent", "greedy", "ladder", EVERY)
+FEWER = (3, 5)
 
 
 def record_all(data: Path, cache: Path, tables: Path, networks: int, rows: int) -> None:
@@ -136,6 +139,7 @@ def methods(picks: dict[str, Picker]) -> dict[str, Callable[[Table, int], Picker
     found: dict[str, Callable[[Table, int], Picker]] = {"agent": lambda table, moves: picks[table.name]}
     rules: dict[str, Picker] = {"ladder": ladder, "greedy": greedy}
     rules |= {f"{arm} only": fixed(arm) for arm in ("one hidden", "two hidden", "narrow")}
+    found[EVERY] = lambda table, moves: every_move
     for name, rule in rules.items():
         found[name] = partial(_capped, rule)
     for seed in range(3):
@@ -151,6 +155,11 @@ def _capped(rule: Picker, table: Table, moves: int) -> Picker:
     return lambda view: rule(view) if len(view.made) < moves else None
 
 
+def every_move(view: View) -> int | None:
+    """All of the menu: no choice of moves sees more students."""
+    return next((int(move) for move in np.flatnonzero(view.open)), None)
+
+
 def judge_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> dict[str, Any]:
     """Rows of every method at 1 point, of the agent at all tolerances and with depth and inputs kept."""
     rng = np.random.default_rng(0)
@@ -161,12 +170,13 @@ def judge_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> 
         for name, picker_for in methods(picks).items():
             label = f"{name}, depth and inputs kept" if keep else name
             for table in tables:
-                episode = Episode(own_deal(table), moves=moves, keep_depth=keep, keep_inputs=keep)
+                most = len(MENU) if name == EVERY else moves
+                episode = Episode(own_deal(table), moves=most, keep_depth=keep, keep_inputs=keep)
                 pick = picker_for(table, used.get(table.name, moves))
                 best, made = play(episode, pick)
                 if name == "agent":
                     used[table.name] = len(made)
-                again = redraws[table.name] if name in ("agent", "greedy", "ladder") else []
+                again = redraws[table.name] if name in REDRAWN else []
                 rows.setdefault(label, []).append(row_of(episode, best, made, again, pick))
         print(f"replayed, {'depth and inputs kept' if keep else 'any shape'}", flush=True)
     fronts: dict[str, list[Any]] = {}
@@ -176,7 +186,24 @@ def judge_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> 
             best, made = play(episode, picks[table.name])
             entry = row_of(episode, best, made, [], picks[table.name])
             fronts.setdefault(f"{100 * tolerance:g}", []).append(entry)
-    return {"methods": rows, "tolerances": fronts, "balanced": balanced_all(tables, picks, moves)}
+    fewer = {f"{name}, {most} moves": found for most in FEWER for name, found in at_most(tables, picks, most, redraws)}
+    return {"methods": rows, "tolerances": fronts, "fewer": fewer, "balanced": balanced_all(tables, picks, moves)}
+
+
+def at_most(
+    tables: Sequence[Table], picks: dict[str, Picker], moves: int, redraws: dict[str, list[Deal]]
+) -> list[tuple[str, list[Any]]]:
+    """Rows of the agent and of the rules at 1 point with fewer trainings."""
+    found = []
+    for name, picker_for in methods(picks).items():
+        if name in REDRAWN and name != EVERY:
+            rows = []
+            for table in tables:
+                episode, pick = Episode(own_deal(table), moves=moves), picker_for(table, moves)
+                best, made = play(episode, pick)
+                rows.append(row_of(episode, best, made, redraws[table.name], pick))
+            found.append((name, rows))
+    return found
 
 
 def balanced_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> dict[str, Any]:

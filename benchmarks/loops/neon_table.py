@@ -82,6 +82,8 @@ def markdown(found: dict[str, Any]) -> str:
     ]
     lines += _table(COLUMNS, _method_rows(found["methods"]))
     lines += ["", *_against(found["methods"])]
+    lines += ["", "## With fewer trainings", ""]
+    lines += _table(COLUMNS, _method_rows(found["fewer"]))
     lines += ["", "## The agent at other tolerances", ""]
     cells = []
     for tolerance, entries in found["tolerances"].items():
@@ -125,14 +127,21 @@ def _against(methods: dict[str, Any]) -> list[str]:
     """How the agent does against each rule on the same deals, networks as units."""
     lines = []
     for name in ("ladder", "greedy"):
-        pairs = zip(methods["agent"], methods[name])
-        differences = [np.mean([a[0] - b[0] for a, b in zip(one["again"], other["again"])]) for one, other in pairs]
-        error = np.std(differences, ddof=1) / len(differences) ** 0.5
-        mean = np.mean(differences)
-        word = "a tie" if abs(mean) < 2 * error else ("the agent wins" if mean > 0 else "the agent loses")
-        text = f"logarithm of the ratio {mean:+.3f} ± {error:.3f} (standard error)"
-        lines.append(f"- The agent less the {name} rule at equal trainings, redrawn: {text}: {word}.")
+        lines.append(f"- The agent less the {name} rule at equal trainings, redrawn: {_difference(methods, name)}.")
+    text = _difference(methods, "every move")
+    lines.append(
+        f"- The agent less *every move*, which makes all of the menu and so shows what is left to gain: {text}."
+    )
     return lines
+
+
+def _difference(methods: dict[str, Any], name: str) -> str:
+    """Mean difference of the logarithms of the redrawn ratios, with its standard error over networks."""
+    pairs = zip(methods["agent"], methods[name])
+    differences = [np.mean([a[0] - b[0] for a, b in zip(one["again"], other["again"])]) for one, other in pairs]
+    mean, error = np.mean(differences), np.std(differences, ddof=1) / len(differences) ** 0.5
+    word = "a tie" if abs(mean) < 2 * error else ("the agent wins" if mean > 0 else "the agent loses")
+    return f"logarithm of the ratio {mean:+.3f} ± {error:.3f} (standard error): {word}"
 
 
 def _method_rows(methods: dict[str, Any]) -> list[list[str]]:
@@ -184,6 +193,6 @@ def small(found: dict[str, Any]) -> dict[str, Any]:
             name: [{k: v for k, v in one(row).items() if name.startswith("agent") or k in brief} for row in rows]
             for name, rows in found[key].items()
         }
-        for key in ("methods", "tolerances", "balanced")
+        for key in ("methods", "tolerances", "fewer", "balanced")
     }
     return {**found, **parts, "versions": versions()}

@@ -21,7 +21,7 @@ from rlcompress.algorithms.neon.menu import MENU, shapes_of  # noqa: E402
 from rlcompress.algorithms.neon.narrowing import narrowed  # noqa: E402
 from rlcompress.algorithms.neon.picking import load_agent, picker_of  # noqa: E402
 from rlcompress.algorithms.neon.recording import load_table, record, save_table  # noqa: E402
-from rlcompress.algorithms.neon.replay import Episode, own_deal, play, random_deal, tested_anew  # noqa: E402
+from rlcompress.algorithms.neon.replay import Episode, other_tests, own_deal, play, random_deal  # noqa: E402
 from rlcompress.algorithms.neon.rules import greedy  # noqa: E402
 from rlcompress.problem import Problem  # noqa: E402
 from rlcompress.runtime import Runtime  # noqa: E402
@@ -299,7 +299,7 @@ def test_no_move_gives_a_student_as_large_as_its_teacher() -> None:
 def test_a_rehearsal_ends_as_runs_do(table: tuple[Any, Problem]) -> None:
     from rlcompress.algorithms.neon.rehearsal import MANY_ROWS, Rehearsal
 
-    deals = tested_anew(table[0], 3, np.random.default_rng(1))
+    deals = other_tests(table[0], 3, np.random.default_rng(1))
     assert all(np.array_equal(one.choosing_drop, deals[0].choosing_drop) for one in deals)
     episodes = [Episode(one, moves=4, max_drop=0.02) for one in deals]
     rehearsal = Rehearsal(episodes[0], deals, move_price=0.0, over_price=0.0)

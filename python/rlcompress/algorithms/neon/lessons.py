@@ -12,7 +12,7 @@ from rlcompress.algorithms.neon.config import COSTS
 from rlcompress.algorithms.neon.features import FEATURES, features
 from rlcompress.algorithms.neon.recording import KEEPS, Table
 from rlcompress.algorithms.neon.rehearsal import Rehearsal
-from rlcompress.algorithms.neon.replay import Deal, Episode, tested_anew
+from rlcompress.algorithms.neon.replay import Deal, Episode, other_tests
 from rlcompress.algorithms.neon.view import MOVES
 
 TOLERANCES = (0.0, 0.005, 0.01, 0.02, 0.05)
@@ -77,7 +77,7 @@ def lessons_of(table: Table, teaching: Teaching) -> Lessons:
     1997; each is exact here, because a table knows the end of every run.
     """
     rng = np.random.default_rng((teaching.seed, 73, *table.name.encode()))
-    splits = [tested_anew(table, teaching.tests, rng) for _ in range(teaching.splits)]
+    splits = [other_tests(table, teaching.tests, rng) for _ in range(teaching.splits)]
     states = []
     for index in range(teaching.episodes):
         deals = splits[index % len(splits)]

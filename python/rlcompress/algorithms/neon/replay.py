@@ -73,7 +73,7 @@ def random_deal(table: Table, rng: np.random.Generator) -> Deal:
     return deal(table, order[:choosing], order[choosing : choosing + testing], order[choosing + testing :])
 
 
-def tested_anew(table: Table, count: int, rng: np.random.Generator) -> list[Deal]:
+def other_tests(table: Table, count: int, rng: np.random.Generator) -> list[Deal]:
     """The held rows dealt anew: `count` deals with the same choosing rows, each with testing rows of its own."""
     order = rng.permutation(len(table.pool))
     choosing, testing = int((table.pool == 0).sum()), int((table.pool == 1).sum())
