@@ -16,8 +16,12 @@ RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
   switch (partial) {
     case 4: return dense_few_columns<4>(w, c);
     case 2: return dense_few_columns<2>(w, c);
-    default: return dense_columns<1>(w, c);
+    default: break;
   }
+  if constexpr (std::is_same_v<Stream, FloatStream>) {
+    if (is_wide(c)) return dense_wide(w, c);
+  }
+  dense_columns<1>(w, c);
 }
 
 void dense_f32(const DenseCall& c) noexcept { dense(stream_f32(c.weights), c); }

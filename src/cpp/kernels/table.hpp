@@ -24,7 +24,7 @@
 #if defined(__clang__)
 #define RLCOMPRESS_UNROLL _Pragma("unroll")
 #else
-#define RLCOMPRESS_UNROLL _Pragma("GCC unroll 16")
+#define RLCOMPRESS_UNROLL _Pragma("GCC unroll 24")
 #endif
 
 // Makes the compiler forget how an address came about, so that the loads from it need one register and an offset each.
@@ -39,6 +39,11 @@ inline constexpr std::uint8_t activation_count = 8;
 
 // Lanes of the widest target.
 inline constexpr std::size_t most_lanes = 16;
+
+// Weights of so many bytes do not stay in the first-level cache of a processor with the widest lanes (32 to 48 KiB), or
+// not in its second-level cache beside other weights (1 to 2 MiB).
+inline constexpr std::size_t beyond_first_cache = std::size_t{48} << 10;
+inline constexpr std::size_t beyond_second_cache = std::size_t{768} << 10;
 
 // P(K, M) of docs/format.md: the number of partial sums of a dense layer.
 constexpr unsigned partial_sums(std::size_t inputs, std::size_t outputs) noexcept {
@@ -109,7 +114,7 @@ struct IntegerDenseCall {
   const std::uint8_t* x;       // inputs, readable up to a multiple of 4
   const std::int32_t* bias;    // outputs
   const float* scale;          // outputs
-  float* y;                    // outputs, unless q is given; writeable up to a multiple of 16
+  float* y;                    // outputs, or sums on the way to q; writeable up to a multiple of 16
   std::uint8_t* q;             // outputs on the grid `next`, or null; writeable up to a multiple of 16
   InputSteps next;
   std::size_t inputs;

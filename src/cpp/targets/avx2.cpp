@@ -125,6 +125,9 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return _mm256_maskload_epi32(static_cast<const int*>(p), first(n));
   }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), n);
+  }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return _mm256_add_epi32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm256_cvtepi32_ps(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return _mm256_cvtps_epi32(x); }

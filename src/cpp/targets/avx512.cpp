@@ -25,7 +25,7 @@ namespace {
 struct Lanes {
   using Vec = __m512;
   static constexpr std::size_t width = 16;
-  static constexpr unsigned accumulators = 16;
+  static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 3;
 
@@ -130,12 +130,13 @@ struct Lanes {
   using Integers = std::int32_t __attribute__((vector_size(64)));
   static RLCOMPRESS_ALWAYS_INLINE __m512i raw(Integers n) { return reinterpret_cast<__m512i>(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers integers(__m512i n) { return reinterpret_cast<Integers>(n); }
-  static constexpr unsigned integer_sums = 16;
+  static constexpr unsigned integer_sums = 24;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return integers(_mm512_set1_epi32(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) { return integers(_mm512_loadu_si512(p)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return integers(_mm512_maskz_loadu_epi32(first(n), p));
   }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { _mm512_storeu_si512(p, raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm512_cvtepi32_ps(raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return integers(_mm512_cvtps_epi32(x)); }

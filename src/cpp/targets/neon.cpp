@@ -124,6 +124,9 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return vreinterpretq_s32_f32(load_first(static_cast<const float*>(p), n));
   }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {
+    vst1q_u8(static_cast<std::uint8_t*>(p), vreinterpretq_u8_s32(n));
+  }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return vaddq_s32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return vcvtq_f32_s32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return vcvtnq_s32_f32(x); }

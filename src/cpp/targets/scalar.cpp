@@ -121,6 +121,7 @@ struct Lanes {
     return n;
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t) { return load_integers(p); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { std::memcpy(p, &n, sizeof(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return static_cast<float>(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) {  // |x| < 2^22: 1.5 * 2^23 rounds to an integer
