@@ -31,7 +31,10 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
   const float* x = c.x;
   float* y = c.y[0];
   float* next = c.y[1];
-  for (const detail::Layer* layer = c.layers; layer != c.layers + c.count; ++layer) {
+  const detail::Layer* const last = c.layers + c.count - 1;
+  for (const detail::Layer* layer = c.layers; layer <= last; ++layer) {
+    const bool action = NarrowLanes::stores_few && layer == last && c.action != nullptr;
+    if (action) y = c.action;
     const DenseCall call{layer->weights,
                          0,
                          x,
@@ -40,11 +43,13 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
                          layer->inputs,
                          layer->outputs,
                          layer->stride,
-                         static_cast<Activation>(layer->activation) == Activation::relu};
+                         static_cast<Activation>(layer->activation) == Activation::relu,
+                         action};
     dense(stream_f32(layer->weights), call);
     x = y;
     std::swap(y, next);
   }
+  if (c.action != nullptr && x != c.action) run_few_raw(x, last->outputs, c.action);
 }
 
 void dense_i8(const DenseCall& c) noexcept { dense(stream_i8(c.weights), c); }

@@ -52,6 +52,16 @@ constexpr unsigned partial_sums(std::size_t inputs, std::size_t outputs) noexcep
   return outputs < 128 ? 2 : 1;
 }
 
+// A vector load of a few outputs that were stored one by one waits for all of them, and who reads an action that was
+// stored under a mask waits for the cache.
+inline constexpr std::size_t few_outputs = 4;
+
+inline void run_few_raw(const float* y, std::size_t n, float* action) noexcept {
+  bool numbers = true;
+  for (std::size_t i = 0; i < n; ++i) numbers = numbers && y[i] == y[i];
+  for (std::size_t i = 0; i < n; ++i) action[i] = numbers || y[i] == y[i] ? y[i] : __builtin_nanf("");
+}
+
 struct DenseCall {
   const void* weights;  // element 0 of the stored stream
   std::size_t first;    // index of the first weight in it (int4: nibbles before it)
@@ -60,8 +70,9 @@ struct DenseCall {
   float* y;             // outputs, and room for whole vectors: up to a multiple of most_lanes
   std::size_t inputs;
   std::size_t outputs;
-  std::size_t stride;  // weights from one input to the next, where they are input-major
-  bool relu;           // applied when the sum is stored
+  std::size_t stride;   // weights from one input to the next, where they are input-major
+  bool relu;            // applied when the sum is stored
+  bool action = false;  // y is an action of few_outputs values at most: no more are written, and NaN is canonical
 };
 
 // A dense layer over rows that lie x_stride and y_stride floats apart. y has room for whole vectors of outputs: each
@@ -88,7 +99,8 @@ struct DenseChainCall {
   const detail::Layer* layers;
   std::size_t count;
   const float* x;
-  float* y[2];  // of the first, third, .. and of the second, fourth, .. layer, as in DenseCall
+  float* y[2];    // of the first, third, .. and of the second, fourth, .. layer, as in DenseCall
+  float* action;  // where the last layer's outputs go as an action of few_outputs values at most, or null
 };
 
 struct SparseCall {

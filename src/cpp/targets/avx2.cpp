@@ -27,6 +27,7 @@ struct Lanes {
   static constexpr unsigned accumulators = 12;
   static constexpr unsigned tile_rows = 4;
   static constexpr unsigned tile_vectors = 3;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE __m256i first(std::size_t n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask_source + (8 - n)));
@@ -118,6 +119,7 @@ struct Lanes {
 
   using Integers = __m256i;
   static constexpr unsigned integer_sums = 8;
+  static constexpr bool spreads = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return _mm256_set1_epi32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));

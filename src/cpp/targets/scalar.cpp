@@ -58,6 +58,7 @@ struct Lanes {
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
   static constexpr unsigned tile_vectors = 1;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }
@@ -114,6 +115,7 @@ struct Lanes {
 
   using Integers = std::int32_t;
   static constexpr unsigned integer_sums = 8;
+  static constexpr bool spreads = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return n; }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     Integers n;
