@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 import random_networks
 import reference
-from rlcompress import artifact, kernels
+from rlcompress import artifact, kernels, quantise_static
 from rlcompress.contract import Contract, Squash
 from rlcompress.layers import ACTIVATIONS, Dense, QuantizedDense
 from rlcompress.layers.activation import DEFAULT_ALPHA
 from rlcompress.network import Network
+from rlcompress.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("restore_target")
 TARGETS = kernels.targets()
@@ -142,6 +144,41 @@ def test_batch_equals_single_runs() -> None:
         image = artifact.encode(network, golden=0)
         rows = random_networks.observations(rng, 7, network.contract.input_size)
         assert run(image, rows) == b"".join(run(image, rows[i : i + 1]) for i in range(7))
+
+
+@pytest.mark.parametrize(
+    "widths",
+    [
+        *((7, 40, outputs) for outputs in range(1, 6)),  # actions that are stored one by one
+        *((7, 70, outputs) for outputs in range(1, 6)),
+        (3, 2),
+        (70, 3),
+        (65, 270, 384, 9),  # up to 24 vectors in registers
+        (33, 385, 130),  # more of them: sums in memory
+        (131, 405, 2),
+        (501, 405, 1),  # weights beyond the second-level cache
+        (64, 100, 259, 4),
+    ],
+)
+def test_single_observations_are_equal_on_every_target(widths: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(widths)
+    layers = [
+        Dense(
+            rng.standard_normal((m, k)) / k**0.5, rng.standard_normal(m), "relu" if i + 2 < len(widths) else "identity"
+        )
+        for i, (k, m) in enumerate(itertools.pairwise(widths))
+    ]
+    rows = rng.standard_normal((12, widths[0])).astype(np.float32)
+    network = Network(tuple(layers))
+    rows_with_odd_values = np.concatenate([rows, np.resize(random_networks.ODD_VALUES, (5, widths[0]))])
+    for tried, seen in ((network, rows_with_odd_values), (quantise_static(network, rows), rows)):
+        answers = {}
+        for target in TARGETS:
+            kernels.force_target(target)
+            runtime = Runtime(tried)
+            answers[target] = b"".join(runtime(row).tobytes() for row in seen)
+            assert answers[target] == run(artifact.encode(tried, golden=0), seen), target
+        assert len(set(answers.values())) == 1, [t for t in TARGETS if answers[t] != answers["scalar"]]
 
 
 def test_squash_and_argmax_corner_cases() -> None:

@@ -25,16 +25,6 @@ inline void select(const float* x, const std::uint8_t* selection, std::size_t n,
   }
 }
 
-// A vector load of a few outputs that were stored one by one waits for all of them, and who reads an action that was
-// stored under a mask waits for the cache.
-constexpr std::size_t few_outputs = 4;
-
-inline void run_few_raw(const float* y, std::size_t n, float* action) noexcept {
-  bool numbers = true;
-  for (std::size_t i = 0; i < n; ++i) numbers = numbers && y[i] == y[i];
-  for (std::size_t i = 0; i < n; ++i) action[i] = numbers || y[i] == y[i] ? y[i] : __builtin_nanf("");
-}
-
 inline void run_head(const detail::Contract& contract, const KernelTable& kernels, const float* y, std::size_t n,
                      float* action) noexcept {
   if (contract.head == 1) {

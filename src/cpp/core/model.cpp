@@ -16,7 +16,10 @@ void Model::run_one(const KernelTable& kernels, const float* observation, float*
   float* const buffers[2] = {workspace, workspace + even_floats_};
   const float* x = run_input(contract_, kernels, observation, input_size_, buffers[0]);
   if (chain_ > 0) {
-    kernels.dense_chain({layers_, chain_, x, {buffers[1], buffers[0]}});
+    // The action may be where the observation is, which one layer alone would still read.
+    const bool acts = chain_ == layer_count_ && chain_ > 1 && contract_.head == 0 && output_size_ <= few_outputs;
+    kernels.dense_chain({layers_, chain_, x, {buffers[1], buffers[0]}, acts ? action : nullptr});
+    if (acts && action != nullptr) return;
     x = buffers[chain_ % 2];
   }
   for (std::size_t i = chain_; i < layer_count_; ++i) {

@@ -16,8 +16,12 @@ RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
   switch (partial) {
     case 4: return dense_few_columns<4>(w, c);
     case 2: return dense_few_columns<2>(w, c);
-    default: return dense_columns<1>(w, c);
+    default: break;
   }
+  if constexpr (std::is_same_v<Stream, FloatStream>) {
+    if (is_wide(c)) return dense_wide(w, c);
+  }
+  dense_columns<1>(w, c);
 }
 
 void dense_f32(const DenseCall& c) noexcept { dense(stream_f32(c.weights), c); }
@@ -27,7 +31,10 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
   const float* x = c.x;
   float* y = c.y[0];
   float* next = c.y[1];
-  for (const detail::Layer* layer = c.layers; layer != c.layers + c.count; ++layer) {
+  const detail::Layer* const last = c.layers + c.count - 1;
+  for (const detail::Layer* layer = c.layers; layer <= last; ++layer) {
+    const bool action = NarrowLanes::stores_few && layer == last && c.action != nullptr;
+    if (action) y = c.action;
     const DenseCall call{layer->weights,
                          0,
                          x,
@@ -36,11 +43,13 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
                          layer->inputs,
                          layer->outputs,
                          layer->stride,
-                         static_cast<Activation>(layer->activation) == Activation::relu};
+                         static_cast<Activation>(layer->activation) == Activation::relu,
+                         action};
     dense(stream_f32(layer->weights), call);
     x = y;
     std::swap(y, next);
   }
+  if (c.action != nullptr && x != c.action) run_few_raw(x, last->outputs, c.action);
 }
 
 void dense_i8(const DenseCall& c) noexcept { dense(stream_i8(c.weights), c); }

@@ -50,6 +50,9 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, s
       for (unsigned p = 0; p < h; ++p) s[p][v] = L::add(s[p][v], s[p + h][v]);
     }
     if (relu) s[0][v] = L::greater_or(s[0][v], L::zero());
+    if constexpr (L::stores_few && P == 4 && V == 1 && Cut) {
+      if (c.action) return L::store_few(y, s[0][v], last);
+    }
     L::store(y + v * lanes, s[0][v]);  // there is room for whole vectors
   }
 }

@@ -41,7 +41,8 @@ RLCOMPRESS_ALWAYS_INLINE void dense_row_group(const Stream& w, const DenseCall& 
       RLCOMPRESS_UNROLL
       for (unsigned n = 0; n < h; ++n) s[r][n] = Lanes::add(s[r][n], s[r][n + h]);
     }
-    const float y = Lanes::sum_halving(s[r][0]);
+    float y = Lanes::sum_halving(s[r][0]);
+    if (c.action && y != y) y = __builtin_nanf("");
     c.y[j + r] = c.relu ? (y > 0.0F ? y : 0.0F) : y;
   }
 }

@@ -24,7 +24,7 @@
 #if defined(__clang__)
 #define RLCOMPRESS_UNROLL _Pragma("unroll")
 #else
-#define RLCOMPRESS_UNROLL _Pragma("GCC unroll 16")
+#define RLCOMPRESS_UNROLL _Pragma("GCC unroll 24")
 #endif
 
 // Makes the compiler forget how an address came about, so that the loads from it need one register and an offset each.
@@ -40,11 +40,26 @@ inline constexpr std::uint8_t activation_count = 8;
 // Lanes of the widest target.
 inline constexpr std::size_t most_lanes = 16;
 
+// Weights of so many bytes do not stay in the first-level cache of a processor with the widest lanes (32 to 48 KiB), or
+// not in its second-level cache beside other weights (1 to 2 MiB).
+inline constexpr std::size_t beyond_first_cache = std::size_t{48} << 10;
+inline constexpr std::size_t beyond_second_cache = std::size_t{768} << 10;
+
 // P(K, M) of docs/format.md: the number of partial sums of a dense layer.
 constexpr unsigned partial_sums(std::size_t inputs, std::size_t outputs) noexcept {
   if (outputs <= 32 && inputs >= 64) return 16;
   if (outputs <= 16) return 4;
   return outputs < 128 ? 2 : 1;
+}
+
+// A vector load of a few outputs that were stored one by one waits for all of them, and who reads an action that was
+// stored under a mask waits for the cache.
+inline constexpr std::size_t few_outputs = 4;
+
+inline void run_few_raw(const float* y, std::size_t n, float* action) noexcept {
+  bool numbers = true;
+  for (std::size_t i = 0; i < n; ++i) numbers = numbers && y[i] == y[i];
+  for (std::size_t i = 0; i < n; ++i) action[i] = numbers || y[i] == y[i] ? y[i] : __builtin_nanf("");
 }
 
 struct DenseCall {
@@ -55,8 +70,9 @@ struct DenseCall {
   float* y;             // outputs, and room for whole vectors: up to a multiple of most_lanes
   std::size_t inputs;
   std::size_t outputs;
-  std::size_t stride;  // weights from one input to the next, where they are input-major
-  bool relu;           // applied when the sum is stored
+  std::size_t stride;   // weights from one input to the next, where they are input-major
+  bool relu;            // applied when the sum is stored
+  bool action = false;  // y is an action of few_outputs values at most: no more are written, and NaN is canonical
 };
 
 // A dense layer over rows that lie x_stride and y_stride floats apart. y has room for whole vectors of outputs: each
@@ -83,7 +99,8 @@ struct DenseChainCall {
   const detail::Layer* layers;
   std::size_t count;
   const float* x;
-  float* y[2];  // of the first, third, .. and of the second, fourth, .. layer, as in DenseCall
+  float* y[2];    // of the first, third, .. and of the second, fourth, .. layer, as in DenseCall
+  float* action;  // where the last layer's outputs go as an action of few_outputs values at most, or null
 };
 
 struct SparseCall {
@@ -109,7 +126,7 @@ struct IntegerDenseCall {
   const std::uint8_t* x;       // inputs, readable up to a multiple of 4
   const std::int32_t* bias;    // outputs
   const float* scale;          // outputs
-  float* y;                    // outputs, unless q is given; writeable up to a multiple of 16
+  float* y;                    // outputs, or sums on the way to q; writeable up to a multiple of 16
   std::uint8_t* q;             // outputs on the grid `next`, or null; writeable up to a multiple of 16
   InputSteps next;
   std::size_t inputs;

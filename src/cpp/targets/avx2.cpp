@@ -27,6 +27,7 @@ struct Lanes {
   static constexpr unsigned accumulators = 12;
   static constexpr unsigned tile_rows = 4;
   static constexpr unsigned tile_vectors = 3;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE __m256i first(std::size_t n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask_source + (8 - n)));
@@ -118,12 +119,16 @@ struct Lanes {
 
   using Integers = __m256i;
   static constexpr unsigned integer_sums = 8;
+  static constexpr bool spreads = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return _mm256_set1_epi32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return _mm256_maskload_epi32(static_cast<const int*>(p), first(n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), n);
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return _mm256_add_epi32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm256_cvtepi32_ps(n); }

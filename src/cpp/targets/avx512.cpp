@@ -25,9 +25,10 @@ namespace {
 struct Lanes {
   using Vec = __m512;
   static constexpr std::size_t width = 16;
-  static constexpr unsigned accumulators = 16;
+  static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 3;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE __mmask16 first(std::size_t n) { return static_cast<__mmask16>((1U << n) - 1U); }
   static RLCOMPRESS_ALWAYS_INLINE __m512i bits(Vec x) { return _mm512_castps_si512(x); }
@@ -130,12 +131,14 @@ struct Lanes {
   using Integers = std::int32_t __attribute__((vector_size(64)));
   static RLCOMPRESS_ALWAYS_INLINE __m512i raw(Integers n) { return reinterpret_cast<__m512i>(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers integers(__m512i n) { return reinterpret_cast<Integers>(n); }
-  static constexpr unsigned integer_sums = 16;
+  static constexpr unsigned integer_sums = 24;
+  static constexpr bool spreads = true;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return integers(_mm512_set1_epi32(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) { return integers(_mm512_loadu_si512(p)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return integers(_mm512_maskz_loadu_epi32(first(n), p));
   }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { _mm512_storeu_si512(p, raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm512_cvtepi32_ps(raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) { return integers(_mm512_cvtps_epi32(x)); }
@@ -150,6 +153,27 @@ struct Lanes {
     std::int32_t four;
     std::memcpy(&four, p, sizeof(four));
     return {_mm512_set1_epi32((four >> 1) & 0x7F7F7F7F), _mm512_set1_epi32(four & 0x01010101)};
+  }
+  // Groups of 4 bytes, each in M lanes that follow each other.
+  template <unsigned M>
+  static RLCOMPRESS_ALWAYS_INLINE __m512i spread(const std::uint8_t* p) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    if (M == 1) return _mm512_loadu_si512(p);
+    if (M == 2) {
+      const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      return _mm512_permutexvar_epi32(_mm512_srli_epi32(lane, 1), _mm512_castsi256_si512(eight));
+    }
+    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_permutexvar_epi32(_mm512_srli_epi32(lane, 2), _mm512_castsi128_si512(four));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Bytes bytes(__m512i x) {
+    return {_mm512_and_si512(_mm512_srli_epi32(x, 1), _mm512_set1_epi8(0x7F)),
+            _mm512_and_si512(x, _mm512_set1_epi8(1))};
+  }
+  // Each lane and the one H further, in a circle.
+  template <int H>
+  static RLCOMPRESS_ALWAYS_INLINE Integers add_lanes(Integers n) {
+    return n + integers(_mm512_alignr_epi32(raw(n), raw(n), H));
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, const Bytes& x, Integers w) {
     const __m512i halves = _mm512_madd_epi16(_mm512_maddubs_epi16(x.half, raw(w)), _mm512_set1_epi16(2));
@@ -173,6 +197,7 @@ struct Lanes {
 struct NarrowLanes {
   using Vec = __m256;
   static constexpr std::size_t width = 8;
+  static constexpr bool stores_few = true;
 
   static RLCOMPRESS_ALWAYS_INLINE __mmask8 first(std::size_t n) { return static_cast<__mmask8>((1U << n) - 1U); }
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return _mm256_setzero_ps(); }
@@ -188,6 +213,17 @@ struct NarrowLanes {
   static RLCOMPRESS_ALWAYS_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   static RLCOMPRESS_ALWAYS_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec greater_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+
+  // An action of n <= 4 values, its NaN canonical: no mask, so that who reads it need not wait.
+  static RLCOMPRESS_ALWAYS_INLINE void store_few(float* p, Vec x, std::size_t n) {
+    const __m128 four = _mm256_castps256_ps128(x);
+    const __m128 y =
+        _mm_mask_mov_ps(four, _mm_cmp_ps_mask(four, four, _CMP_UNORD_Q), _mm_castsi128_ps(_mm_set1_epi32(0x7FC00000)));
+    if (n == 4) return _mm_storeu_ps(p, y);
+    if (n == 1) return _mm_store_ss(p, y);
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), y);
+    if (n == 3) _mm_store_ss(p + 2, _mm_movehl_ps(y, y));
+  }
 
   // Two of them in a vector of Lanes.
   static RLCOMPRESS_ALWAYS_INLINE __m512 join(Vec low, Vec high) {
@@ -231,6 +267,7 @@ struct Lanes : rlcompress::Lanes {
     std::memcpy(&four, p, sizeof(four));
     return _mm512_set1_epi32(four);
   }
+  static RLCOMPRESS_ALWAYS_INLINE Bytes bytes(__m512i x) { return x; }
   static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, Bytes x, Integers w) {
     return integers(_mm512_dpbusd_epi32(raw(sum), x, raw(w)));
   }

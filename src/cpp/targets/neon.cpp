@@ -22,6 +22,7 @@ struct Lanes {
   static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 2;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE uint32x4_t bits(Vec x) { return vreinterpretq_u32_f32(x); }
   static RLCOMPRESS_ALWAYS_INLINE Vec floats(uint32x4_t x) { return vreinterpretq_f32_u32(x); }
@@ -117,12 +118,16 @@ struct Lanes {
 
   using Integers = int32x4_t;
   static constexpr unsigned integer_sums = 16;
+  static constexpr bool spreads = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return vdupq_n_s32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     return vreinterpretq_s32_u8(vld1q_u8(static_cast<const std::uint8_t*>(p)));
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return vreinterpretq_s32_f32(load_first(static_cast<const float*>(p), n));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {
+    vst1q_u8(static_cast<std::uint8_t*>(p), vreinterpretq_u8_s32(n));
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return vaddq_s32(a, b); }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return vcvtq_f32_s32(n); }

@@ -58,6 +58,7 @@ struct Lanes {
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
   static constexpr unsigned tile_vectors = 1;
+  static constexpr bool stores_few = false;
 
   static RLCOMPRESS_ALWAYS_INLINE Vec zero() { return 0.0F; }
   static RLCOMPRESS_ALWAYS_INLINE Vec splat(float x) { return x; }
@@ -114,6 +115,7 @@ struct Lanes {
 
   using Integers = std::int32_t;
   static constexpr unsigned integer_sums = 8;
+  static constexpr bool spreads = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return n; }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     Integers n;
@@ -121,6 +123,7 @@ struct Lanes {
     return n;
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t) { return load_integers(p); }
+  static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { std::memcpy(p, &n, sizeof(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return static_cast<float>(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers to_integers(Vec x) {  // |x| < 2^22: 1.5 * 2^23 rounds to an integer

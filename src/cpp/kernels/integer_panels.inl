@@ -1,0 +1,95 @@
+// Sums of an integer dense layer in registers: outputs in lanes. Where they fill few vectors, several chains of groups
+// hide the latency of the dot product (sums of integers take any order).
+
+// One group of 4 inputs; with Partial the last vector holds `last` outputs.
+template <unsigned V, bool Partial>
+RLCOMPRESS_ALWAYS_INLINE void integer_step(Integers (&s)[V], const std::uint8_t* x, const std::int8_t* w,
+                                           std::size_t last) {
+  const Lanes::Bytes four = Lanes::splat_four(x);
+  RLCOMPRESS_UNROLL
+  for (unsigned v = 0; v < V; ++v, w += 4 * width) {
+    const bool cut = Partial && v + 1 == V;
+    s[v] = Lanes::dot_four(s[v], four, cut ? Lanes::load_integers_first(w, last) : Lanes::load_integers(w));
+  }
+}
+
+// V vectors of outputs from j on, C chains each, the last with `last` outputs; with Partial the weights have no more.
+template <unsigned C, unsigned V, bool Partial>
+RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerDenseCall& c, std::size_t j, std::size_t last) {
+  Integers s[C][V];
+  RLCOMPRESS_UNROLL
+  for (unsigned v = 0; v < V; ++v) {
+    const std::int32_t* bias = c.bias + j + v * width;
+    s[0][v] = width > 1 && v + 1 == V ? Lanes::load_integers_first(bias, last) : Lanes::load_integers(bias);
+    RLCOMPRESS_UNROLL
+    for (unsigned p = 1; p < C; ++p) s[p][v] = Lanes::splat_integer(0);
+  }
+  const std::size_t stride = 4 * c.stride;
+  const std::int8_t* w = c.weights + 4 * j;
+  const std::uint8_t* x = c.x;
+  const std::size_t groups = (c.inputs + 3) / 4;
+  std::size_t g = 0;
+  for (; g + C <= groups; g += C, w += C * stride, x += 4 * C) {
+    RLCOMPRESS_UNROLL
+    for (unsigned p = 0; p < C; ++p) integer_step<V, Partial>(s[p], x + 4 * p, w + p * stride, last);
+  }
+  RLCOMPRESS_UNROLL
+  for (unsigned p = 0; p + 1 < C; ++p) {
+    if (g + p < groups)
+      integer_step<V, Partial>(s[p], x + 4 * p, w + p * stride, last);  // constant bounds keep s in registers
+  }
+  const IntegerFinish finish(c);
+  RLCOMPRESS_UNROLL
+  for (unsigned v = 0; v < V; ++v) {
+    RLCOMPRESS_UNROLL
+    for (unsigned h = C / 2; h > 0; h /= 2) {
+      RLCOMPRESS_UNROLL
+      for (unsigned p = 0; p < h; ++p) s[p][v] = Lanes::add_integers(s[p][v], s[p + h][v]);
+    }
+    const float* scale = c.scale + j + v * width;
+    finish(s[0][v], width > 1 && v + 1 == V ? Lanes::load_first(scale, last) : Lanes::load(scale), j + v * width);
+  }
+}
+
+// Eight sums in flight; more cost tiny layers their zeroing and adding up. Plain integers have no latency to hide.
+constexpr unsigned chains(unsigned vectors) {
+  unsigned count = 1;
+  while (width > 1 && count * vectors < 8) count *= 2;
+  return count;
+}
+
+// Rows of this many bytes or more are stored with the zeros that fill their last vector (docs/format.md).
+constexpr std::size_t filled_row = 256;
+
+// V vectors from j on, the last with `last` outputs.
+template <unsigned V>
+void integer_panel_of(const IntegerDenseCall& c, std::size_t j, std::size_t last) noexcept {
+  if constexpr (width > 1 && 4 * V * width <= filled_row) {
+    if (last < width) return integer_panel<chains(V), V, true>(c, j, last);
+  }
+  integer_panel<chains(V), V, false>(c, j, last);
+}
+
+using IntegerPanel = void (*)(const IntegerDenseCall&, std::size_t, std::size_t) noexcept;
+struct IntegerPanels {
+  IntegerPanel of[Lanes::integer_sums];  // by vectors - 1
+};
+template <unsigned... I>
+constexpr IntegerPanels integer_panels_of(std::integer_sequence<unsigned, I...>) {
+  return {{integer_panel_of<I + 1>...}};
+}
+constexpr IntegerPanels panels_by_vectors =
+    integer_panels_of(std::make_integer_sequence<unsigned, Lanes::integer_sums>());
+
+// As few panels as the registers allow, of nearly the same width: the weights are read nearly as they lie.
+void integer_panels(const IntegerDenseCall& c) noexcept {
+  std::size_t vectors = (c.outputs + width - 1) / width;
+  std::size_t j = 0;
+  for (std::size_t left = (vectors + Lanes::integer_sums - 1) / Lanes::integer_sums; left > 0; --left) {
+    const std::size_t next = (vectors + left - 1) / left;
+    const std::size_t last = c.outputs - j - (next - 1) * width;
+    panels_by_vectors.of[next - 1](c, j, last < width ? last : width);
+    vectors -= next;
+    j += next * width;
+  }
+}
