@@ -44,3 +44,15 @@ def test_aarch64_gives_the_bits_of_this_machine(programs: Path, policy: Path) ->
 
 def test_the_pole_stays_up_on_aarch64(programs: Path) -> None:
     assert "500 steps" in run(tool(EMULATOR[0]), *EMULATOR[1:], programs / "cartpole", BALANCE)
+
+
+@pytest.mark.parametrize(
+    "processor", ["-march=armv8.2-a+fp16", "-march=armv8.3-a", "-march=armv8.2-a+sve", "-mcpu=a64fx"]
+)
+def test_dot_products_compile_for_a_processor_with_more(processor: str, tmp_path: Path) -> None:
+    core = Path(__file__).resolve().parents[2] / "src" / "cpp"
+    compiler = tool("aarch64-linux-gnu-g++")
+    options = ["-std=c++17", "-O1", "-Werror", "-fno-exceptions", "-fno-rtti", f"-I{core}", f"-I{core / 'include'}"]
+    assembly = tmp_path / "neon.s"
+    run(compiler, *options, processor, "-S", core / "targets" / "neon.cpp", "-o", assembly)
+    assert "sdot" in assembly.read_text()

@@ -189,7 +189,13 @@ using NarrowLanes = Lanes;
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #else
 #pragma GCC push_options
+#if defined(__ARM_FEATURE_DOTPROD)
+// The whole file has it.
+#elif defined(__ARM_FEATURE_SVE) || defined(__ARM_FEATURE_FP16_SCALAR_ARITHMETIC) || defined(__ARM_FEATURE_COMPLEX)
+#pragma GCC target("+dotprod")  // on top of all that: a function cannot take in one that is compiled for more
+#else
 #pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
 #endif
 
 namespace rlcompress {
