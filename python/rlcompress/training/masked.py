@@ -140,16 +140,15 @@ class MaskedMLP:
             return target.T.astype(np.float32)
         if target.shape != (batch,) or target.dtype.kind not in "iu":
             raise InvalidValueError(f"target: {batch} integer labels expected, {target.dtype} {target.shape} found")
+        if target.min() < 0 or target.max() >= outputs:
+            found = f"{target.min()}..{target.max()} found"
+            raise InvalidValueError(f"target: labels 0..{outputs - 1} expected, {found}")
         return np.ascontiguousarray(target, np.int64)
 
     def _loss_into(self, slopes: FloatArray, outputs: FloatArray, target: Any) -> float:
         """The loss; its gradient goes to `slopes`, (outputs, columns) as `outputs`, zero where `target` ends."""
         if self._loss == "cross_entropy":
-            try:
-                return kernels.cross_entropy(outputs, target, slopes)
-            except ValueError:
-                found = f"{target.min()}..{target.max()} found"
-                raise InvalidValueError(f"target: labels 0..{len(outputs) - 1} expected, {found}") from None
+            return kernels.cross_entropy(outputs, target, slopes)
         batch = target.shape[1]
         loss, slopes[:, :batch] = self._loss_of(outputs[:, :batch], target)
         slopes[:, batch:] = 0

@@ -69,19 +69,24 @@ def own_deal(table: Table) -> Deal:
 def random_deal(table: Table, rng: np.random.Generator) -> Deal:
     """All held rows dealt anew, as many for choosing and testing as the task has."""
     order = rng.permutation(len(table.pool))
-    choosing, testing = int((table.pool == 0).sum()), int((table.pool == 1).sum())
+    choosing, testing = _dealt(table)
     return deal(table, order[:choosing], order[choosing : choosing + testing], order[choosing + testing :])
 
 
 def other_tests(table: Table, count: int, rng: np.random.Generator) -> list[Deal]:
     """The held rows dealt anew: `count` deals with the same choosing rows, each with testing rows of its own."""
     order = rng.permutation(len(table.pool))
-    choosing, testing = int((table.pool == 0).sum()), int((table.pool == 1).sum())
+    choosing, testing = _dealt(table)
     found = []
     for _ in range(count):
         rest = rng.permutation(order[choosing:])
         found.append(deal(table, order[:choosing], rest[:testing], rest[testing:]))
     return found
+
+
+def _dealt(table: Table) -> tuple[int, int]:
+    """Rows that the task has for choosing and for testing."""
+    return int((table.pool == 0).sum()), int((table.pool == 1).sum())
 
 
 def _drops(
