@@ -117,8 +117,8 @@ def _stream(layer: IntegerDense) -> np.ndarray[tuple[int, ...], np.dtype[np.int8
 def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
     name = f"integer_{width}{'_relu' if relu else ''}"
     sums = "".join(f"    int32_t s{b} = b[{b}];\n" for b in range(width))
-    # int may have 16 bits, which two products overflow
-    products = (" + ".join(f"(int32_t)v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
+    # int may have 16 bits, which one product fits and two overflow
+    products = (" + ".join(f"(int32_t)(v[{i}] * w[{4 * b + i}])" for i in range(4)) for b in range(width))
     dots = "".join(f"      s{b} += {product};\n" for b, product in enumerate(products))
     scaled = "scaled_relu" if relu else "scaled"
     ends = "".join(f"    y[{b}] = {scaled}(s{b}, r[{b}]);\n" for b in range(width))
