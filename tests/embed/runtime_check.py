@@ -64,18 +64,16 @@ class RuntimeTarget:
         sources = [path for folder in ("core", "layers", "targets") for path in sorted((CORE / folder).glob("*.cpp"))]
         if "-DRLCOMPRESS_SCALAR_ONLY" in (*self.options, *options):
             sources = [path for path in sources if path.parent.name != "targets" or path.stem == "scalar"]
-        flags = [
-            "-std=c++17",
-            "-O1",
-            "-fno-exceptions",
-            "-fno-rtti",
-            "-ffp-contract=off",
-            f"-I{CORE}",
-            f"-I{CORE}/include",
-        ]
+        flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti", f"-I{CORE}", f"-I{CORE}/include"]
         mains = [Path(__file__).with_name(main)]
         mains += [Path(__file__).with_name("bare_main.cpp")] if self.bare else []
-        command = [self.compiler, *flags, *self.options, *options, *sources, *mains, *self.link, "-o", program]
+        common = [self.compiler, "-O1", "-ffp-contract=off", *self.options, *options]
+        link = list(self.link)
+        for at, file in enumerate(link):
+            if file.endswith(".c"):  # the start-up code: C, which refuses options of C++
+                link[at] = str(program.with_name(f"{Path(file).stem}.o"))
+                subprocess.run([*common, "-c", file, "-o", link[at]], check=True)
+        command = [*common, *flags, *sources, *mains, *link, "-o", program]
         subprocess.run(command, check=True)
 
     def run(

@@ -9,8 +9,10 @@ from rlcompress.exporters.c.source import CSource
 from rlcompress.network import Network
 
 _VERSION = "1.0.0"
-_AVR = "On AVR the constants lie in RAM, not in flash, so it is not listed."
-_ARCHITECTURES = "esp32,esp8266,mbed,mbed_nano,mbed_portenta,nrf52,renesas_portenta,renesas_uno,rp2040,sam,samd,stm32"
+_AVR = "On AVR the constants stay in flash where C is of the GNU dialect, which the Arduino IDE and PlatformIO use."
+_ARCHITECTURES = (
+    "avr,esp32,esp8266,mbed,mbed_nano,mbed_portenta,nrf52,renesas_portenta,renesas_uno,rp2040,sam,samd,stm32"
+)
 
 
 def library_files(network: Network, made: CSource) -> dict[str, str]:

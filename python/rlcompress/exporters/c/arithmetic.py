@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rlcompress.exporters.c import no_float
+from rlcompress.exporters.c.flash import FLASH
 
 REFUSALS = """\
 #if !defined(__GNUC__)
@@ -240,7 +241,7 @@ _PIECES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "nibble": (
         (),
-        "static inline float nibble(const uint8_t *w, size_t i) {\n"
+        f"static inline float nibble(const {FLASH} uint8_t *w, size_t i) {{\n"
         "  return (float)((int32_t)(((uint32_t)w[i / 2] >> (4 * (i & 1U)) & 15U) ^ 8U) - 8);\n}\n",
     ),
     "bounded": (

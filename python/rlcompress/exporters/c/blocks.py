@@ -11,6 +11,7 @@ import numpy as np
 
 from rlcompress.artifact.layout import partial_sums
 from rlcompress.exporters.c import vfp
+from rlcompress.exporters.c.flash import FLASH
 from rlcompress.exporters.c.rows import Rows
 from rlcompress.exporters.c.unit import Unit, stream
 
@@ -106,8 +107,8 @@ class _Block:
 
     @property
     def text(self) -> str:
-        bias = "const float *b, " if self.start == "array" else ""
-        pointers = f"const {_ELEMENT[self.bits]} *w, {bias}const float *x, float *y"
+        bias = f"const {FLASH} float *b, " if self.start == "array" else ""
+        pointers = f"const {FLASH} {_ELEMENT[self.bits]} *w, {bias}const float *x, float *y"
         head = f"static void {self.name}({pointers}, size_t steps, size_t blocks) {{"
         if self.bits != 32:
             return "\n".join([head, *self.loop, "}"]) + "\n"

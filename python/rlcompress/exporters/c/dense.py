@@ -8,6 +8,7 @@ import numpy as np
 
 from rlcompress.artifact.layout import index_type, partial_sums
 from rlcompress.exporters.c.blocks import add_blocks
+from rlcompress.exporters.c.flash import FLASH
 from rlcompress.exporters.c.rows import Rows, add_activation, add_scale
 from rlcompress.exporters.c.unit import Unit, spell, stream
 from rlcompress.layers import Dense, QuantizedDense
@@ -46,7 +47,7 @@ def _scale_columns(unit: Unit, rows: Rows) -> None:
     assert rows.column is not None
     buffer, target = unit.writable(rows.inputs)
     kernel = (
-        "static void scale_columns(const float *x, const int8_t *e, float *y, size_t n) {\n"
+        f"static void scale_columns(const float *x, const {FLASH} int8_t *e, float *y, size_t n) {{\n"
         "  for (size_t i = 0; i < n; ++i) y[i] = x[i] * power_of_two(e[i]);\n}\n"
     )
     name = unit.add_kernel("scale_columns", kernel, "power")
@@ -82,8 +83,9 @@ def _compact(unit: Unit, rows: Rows, target: str) -> None:
     fold = "".join(
         f"    for (size_t p = 0; p < {half}; ++p) s[p] += s[p + {half}];\n" for half in (8, 4, 2, 1) if half < sums
     )
+    bias_pointer = f"const {FLASH} float *b, " if rows.start == "array" else ""
     kernel = (
-        f"static void {name}(const {_ELEMENT[rows.bits]} *w, {'const float *b, ' if rows.start == 'array' else ''}"
+        f"static void {name}(const {FLASH} {_ELEMENT[rows.bits]} *w, {bias_pointer}"
         "const float *x, float *y, size_t inputs, size_t outputs) {\n"
         "  size_t i = 0;\n"
         "  for (size_t j = 0; j < outputs; ++j) {\n"
@@ -107,9 +109,11 @@ def _sparse(unit: Unit, rows: Rows, target: str) -> None:
     name = f"sparse_{rows.bits}_{8 * kind.itemsize}{'_bias' if streamed else '_array' if rows.start == 'array' else ''}"
     read = {32: "w[{i}]", 8: "(float)w[{i}]", 4: "nibble(w, {i})"}[rows.bits]
     first = {"stream": read.format(i="j"), "array": "b[j]", "zero": "0.0F"}[rows.start]
+    bias_pointer = f"const {FLASH} float *b, " if rows.start == "array" else ""
     kernel = (
-        f"static void {name}(const {_ELEMENT[rows.bits]} *w, {'const float *b, ' if rows.start == 'array' else ''}"
-        f"const {index} *counts, const {index} *indices, const float *x, float *y, size_t outputs) {{\n"
+        f"static void {name}(const {FLASH} {_ELEMENT[rows.bits]} *w, {bias_pointer}"
+        f"const {FLASH} {index} *counts,\n"
+        f"    const {FLASH} {index} *indices, const float *x, float *y, size_t outputs) {{\n"
         f"  size_t i = {'outputs' if streamed else '0'};\n"
         "  for (size_t j = 0; j < outputs; ++j) {\n"
         f"    float s = {first};\n"

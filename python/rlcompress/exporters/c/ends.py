@@ -9,6 +9,7 @@ import numpy as np
 from rlcompress.artifact.layout import index_type
 from rlcompress.contract import Argmax, Clip, Contract, Squash
 from rlcompress.exporters.c import no_float
+from rlcompress.exporters.c.flash import FLASH
 from rlcompress.exporters.c.unit import Unit, spell
 
 _UNROLLED = 4
@@ -35,8 +36,8 @@ static void head_raw(const float *y, float *action, size_t n) {
 """
 
 _BOUNDED = """\
-static void head_{name}(const float *y, float *action, size_t n, const float *low, const float *high,
-    const float *scale, const float *offset) {{
+static void head_{name}(const float *y, float *action, size_t n, const {flash} float *low,
+    const {flash} float *high, const {flash} float *scale, const {flash} float *offset) {{
   for (size_t i = 0; i < n; ++i) {{
     const float c = bounded(y[i], low[i], high[i]);
     action[i] = canonical(fused({value}, scale[i], offset[i]));
@@ -69,12 +70,13 @@ def _normalise(unit: Unit, contract: Contract) -> None:
     bounded = not math.isinf(normalisation.clip)
     read, parameter, argument = "x[i]", "", ""
     if contract.selected is not None:
-        read, parameter = "x[selection[i]]", f", const {_element(contract)} *selection"
+        read, parameter = "x[selection[i]]", f", const {FLASH} {_element(contract)} *selection"
         argument = f", {_indices(unit, contract)}"
     value = f"({read} - mean[i]) / scale[i]"
     value = f"bounded({value}, -clip, clip)" if bounded else value
     kernel = (
-        "static void normalise(const float *x, float *y, size_t n, const float *mean, const float *scale"
+        f"static void normalise(const float *x, float *y, size_t n, const {FLASH} float *mean,\n"
+        f"    const {FLASH} float *scale"
         f"{', float clip' if bounded else ''}{parameter}) {{\n  for (size_t i = 0; i < n; ++i) y[i] = {value};\n}}\n"
     )
     unit.add_kernel("normalise", kernel, *(["bounded"] if bounded else []))
@@ -93,10 +95,11 @@ def _select(unit: Unit, contract: Contract) -> None:
         unit.say(*(f"{target}[{i}] = observation[{k}];" for i, k in enumerate(contract.kept_inputs)))
     else:
         kernel = (
-            f"static void select(const float *x, float *y, size_t n, const {_element(contract)} *selection) {{\n"
+            f"static void select_inputs(const float *x, float *y, size_t n,\n"
+            f"    const {FLASH} {_element(contract)} *selection) {{\n"
             "  for (size_t i = 0; i < n; ++i) y[i] = x[selection[i]];\n}\n"
         )
-        unit.add_kernel("select_inputs", kernel.replace("void select(", "void select_inputs("))
+        unit.add_kernel("select_inputs", kernel)
         unit.say(f"select_inputs(observation, {target}, {count}, {_indices(unit, contract)});")
     unit.move(buffer, target)
 
@@ -111,7 +114,7 @@ def add_head(unit: Unit, contract: Contract, outputs: int) -> None:
     elif isinstance(head, (Clip, Squash)):
         value = "tanh_of(c)" if isinstance(head, Squash) else "c"
         needs = ["bounded", "canonical", "fused", *(["tanh"] if isinstance(head, Squash) else [])]
-        unit.add_kernel("head", _BOUNDED.format(name=head.kind, value=value), *needs)
+        unit.add_kernel("head", _BOUNDED.format(flash=FLASH, name=head.kind, value=value), *needs)
         arrays = [unit.add_array(f"action_{name}", getattr(head, name)) for name in ("low", "high", "scale", "offset")]
         unit.say(f"head_{head.kind}({unit.here}, action, {outputs}, {', '.join(arrays)});")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rlcompress.artifact.layout import padding
+from rlcompress.exporters.c.flash import FLASH
 from rlcompress.exporters.c.rows import add_activation
 from rlcompress.exporters.c.unit import Unit, spell
 from rlcompress.layers import IntegerDense
@@ -93,7 +94,7 @@ def _quantise(unit: Unit, layer: IntegerDense, index: int) -> None:
     buffer, target = unit.writable(inputs if unit.buffer is not None else (inputs + 3) // 4)
     name, parameter, value, bits, array = "to_bytes", "", "x[i]", "bits_of(x[i])", ""
     if layer.column_exponent is not None:
-        name, parameter, value = "to_bytes_scaled", "const int8_t *e, ", "(x[i] * power_of_two(e[i]))"
+        name, parameter, value = "to_bytes_scaled", f"const {FLASH} int8_t *e, ", "(x[i] * power_of_two(e[i]))"
         array = f"{unit.add_array(f'columns{index}', layer.column_exponent)}, "
         bits = "times(bits_of(x[i]), bits_of(power_of_two(e[i])))"
         unit.needs.add("power")
@@ -116,16 +117,16 @@ def _stream(layer: IntegerDense) -> np.ndarray[tuple[int, ...], np.dtype[np.int8
 def _add_kernel(unit: Unit, width: int, relu: bool) -> str:
     name = f"integer_{width}{'_relu' if relu else ''}"
     sums = "".join(f"    int32_t s{b} = b[{b}];\n" for b in range(width))
-    # int may have 16 bits, which two products overflow
-    products = (" + ".join(f"(int32_t)v[{i}] * w[{4 * b + i}]" for i in range(4)) for b in range(width))
+    # int may have 16 bits, which one product fits and two overflow
+    products = (" + ".join(f"(int32_t)(v[{i}] * w[{4 * b + i}])" for i in range(4)) for b in range(width))
     dots = "".join(f"      s{b} += {product};\n" for b, product in enumerate(products))
     scaled = "scaled_relu" if relu else "scaled"
     ends = "".join(f"    y[{b}] = {scaled}(s{b}, r[{b}]);\n" for b in range(width))
     names = ", ".join(f'[s{b}] "+r"(s{b})' for b in range(width))
     assembled = _GROUPS.format(dots="".join(_DOT.format(b=b) for b in range(width)), sums=names)
     kernel = (
-        f"static void {name}(const int8_t *w, const int32_t *b, const float *r, const uint8_t *q, float *y,\n"
-        "    size_t groups, size_t blocks) {\n"
+        f"static void {name}(const {FLASH} int8_t *w, const {FLASH} int32_t *b, const {FLASH} float *r,\n"
+        "    const uint8_t *q, float *y, size_t groups, size_t blocks) {\n"
         f"  for (; blocks > 0; --blocks, b += {width}, r += {width}, y += {width}) {{\n"
         f"    const uint8_t *v = q;\n{sums}{_CONDITION}    uint32_t even, odd, t, u;\n{assembled}#else\n"
         f"    for (size_t n = groups; n > 0; --n, v += 4, w += {4 * width}) {{\n{dots}    }}\n#endif\n{ends}  }}\n}}\n"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.arrays import BoolArray, FloatArray, Int8Array
+from rlcompress.exporters.c.flash import FLASH
 from rlcompress.exporters.c.unit import Unit, spell
 from rlcompress.layers import Dense, QuantizedDense
 
@@ -105,11 +106,12 @@ def add_scale(unit: Unit, rows: Rows) -> None:
     common = rows.row.size == 1 and rows.outputs > 1
     form = "one" if common else "exponents" if exponents else "floats"
     name = f"scale_rows_{form}{'_bias' if rows.late_bias else ''}"
-    parameter = {"one": "float r", "exponents": "const int8_t *r", "floats": "const float *r"}[form]
+    parameter = {"one": "float r", "exponents": f"const {FLASH} int8_t *r", "floats": f"const {FLASH} float *r"}[form]
     factor = {"one": "r", "exponents": "power_of_two(r[j])", "floats": "r[j]"}[form]
     value = f"fused(y[j], {factor}, b[j])" if rows.late_bias else f"y[j] * {factor}"
+    bias_pointer = f", const {FLASH} float *b" if rows.late_bias else ""
     kernel = (
-        f"static void {name}(float *y, {parameter}{', const float *b' if rows.late_bias else ''}, size_t n) {{\n"
+        f"static void {name}(float *y, {parameter}{bias_pointer}, size_t n) {{\n"
         f"  for (size_t j = 0; j < n; ++j) y[j] = {value};\n}}\n"
     )
     needs = (["fused"] if rows.late_bias else []) + (["power"] if form == "exponents" else [])

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from rlcompress.arrays import Int8Array
 from rlcompress.artifact.layout import pack_nibbles
 from rlcompress.exporters.c.arithmetic import pieces
+from rlcompress.exporters.c.flash import FLASH, MACRO, limit
 
 _TYPES = {"f4": "float", "i1": "int8_t", "u1": "uint8_t", "u2": "uint16_t", "u4": "uint32_t", "i4": "int32_t"}
 _LINE = 116
+_SMALLER = "prune the network, or quantise it to 8 or 4 bits"
 
 
 def spell(value: float) -> str:
@@ -30,8 +32,8 @@ def spell(value: float) -> str:
     return f"{digits.rstrip('.')}p{int(exponent)}F"
 
 
-def table(name: str, values: npt.NDArray[Any]) -> str:
-    """A constant array: it stays in flash."""
+def table(name: str, values: npt.NDArray[Any], qualifier: str = "") -> str:
+    """A constant array: it stays in flash, on AVR with the qualifier for it."""
     kind = values.dtype.str[1:]
     words = [spell(v) for v in values.tolist()] if kind == "f4" else [str(v) for v in values.tolist()]
     lines, line = [], " "
@@ -42,7 +44,7 @@ def table(name: str, values: npt.NDArray[Any]) -> str:
         line += f" {word},"
     aligned = " __attribute__((aligned(4)))" if kind == "i1" and values.size >= 4 else ""  # words of four are loaded
     return (
-        f"static const {_TYPES[kind]} {name}[{values.size}]{aligned} = {{\n"
+        f"static const {qualifier}{' ' if qualifier else ''}{_TYPES[kind]} {name}[{values.size}]{aligned} = {{\n"
         + "\n".join([*lines, line.rstrip(",")])
         + "};\n"
     )
@@ -115,8 +117,9 @@ class Unit:
 
     def text(self) -> str:
         """Pieces, constants and functions."""
-        arrays = "".join(table(name, values) for name, values in self.arrays)
-        return "\n".join(part for part in (pieces(self.needs), arrays, "\n".join(self.kernels.values())) if part)
+        arrays = "".join(table(name, values, FLASH) for name, values in self.arrays)
+        flash = MACRO + limit(self.constant_bytes, _SMALLER) if arrays else ""
+        return "\n".join(part for part in (flash, pieces(self.needs), arrays, "\n".join(self.kernels.values())) if part)
 
 
 def stream(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
