@@ -3,9 +3,10 @@
     python benchmarks/loops/purl_cifar.py --data FOLDER --out benchmarks/loops/results --seeds 0 1 2
 
 FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept in --nets). Plans are judged on images
-held out of training; the test images are looked at once before and once after fine-tuning. Runs that have a JSON file
-are left alone, and rows of an unfinished one are in --nets, so that the command goes on where it was stopped. Writes
-one file per run and `purl_cifar.md` over all.
+held out of training; the test images are looked at once before and once after fine-tuning. PuRL's plan is chosen among
+--finalists by short trainings. For some methods the same number of epochs also goes from the dense network to the
+plan's counts while it trains (`gradual`). Runs that have a JSON file are left alone, and rows of an unfinished one are
+in --nets, so that the command goes on where it was stopped. Writes one file per run and `purl_cifar.md` over all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,15 @@ import rlcompress as rlc
 from rlcompress.engine.versions import versions
 from rlcompress.layerwise.allocate import BASELINES
 from rlcompress.layerwise.evaluate import evaluator
+from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.prunable import Prunable, prunable
 from rlcompress.training.finetuning import FineTuning
-from rlcompress.training.sparse_finetune import fine_tune
+from rlcompress.training.mask_search import Schedule
+from rlcompress.training.sparse_finetune import fine_tune, gradual
 
 FLOOR = 0.001
+GRADUAL = ("erk", "purl")
+RAMP = Schedule(start=0.5, ramp=0.5, refresh_steps=25, regrow=0.0, importance="magnitude")
 T_975 = (0.0, 12.71, 4.30, 3.18, 2.78)
 
 
@@ -42,16 +48,36 @@ def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
     return 100 * float((found == rows[1]).double().mean())
 
 
-def plan_of(
-    method: str, model: Any, target: Prunable, data: Cifar, sparsity: float, plans: int, seed: int
-) -> tuple[Any, float]:
-    """The method's plan, and the seconds that its search took."""
-    if method in BASELINES:
-        return BASELINES[method](target.layers, sparsity, FLOOR), 0.0
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a method gives.
+
+    Args:
+        plan: weights kept per layer.
+        model: fine-tuned with masks held.
+        seconds: of the search, its finalists and the fine-tuning.
+    """
+
+    plan: Plan
+    model: Any
+    seconds: float
+
+
+def trained(
+    method: str, model: Any, target: Prunable, data: Cifar, sparsity: float, tuning: FineTuning, given: Any
+) -> Trained:
+    """The method's plan, found and fine-tuned."""
     began = time.perf_counter()
-    algorithm = rlc.PuRL(target_sparsity=sparsity, evaluations=plans, pareto=0, recovery="batchnorm", min_keep=FLOOR)
-    found = rlc.prune(model, data=data.judge, algorithm=algorithm, seed=seed)
-    return found.plan, time.perf_counter() - began
+    if method in BASELINES:
+        plan = BASELINES[method](target.layers, sparsity, FLOOR)
+        tuned = fine_tune(target.apply(plan), plan, data.train, tuning, teacher=model, augment=shifted)
+        return Trained(plan, tuned, time.perf_counter() - began)
+    algorithm = rlc.PuRL(
+        target_sparsity=sparsity, evaluations=given.plans, pareto=0, min_keep=FLOOR, recovery="batchnorm"
+    )
+    training = {"finetune": tuning, "finetune_data": data.train, "augment": shifted, "finalists": given.finalists}
+    found = rlc.prune(model, data=data.judge, algorithm=algorithm, seed=tuning.seed, **training)
+    return Trained(found.plan, found.model, time.perf_counter() - began)
 
 
 def one_network(
@@ -67,21 +93,21 @@ def one_network(
     for method, sparsity in product((*BASELINES, "purl"), arguments.sparsities):
         if (sparsity, method) in made:
             continue
-        plan, seconds = plan_of(method, model, target, data, sparsity, arguments.plans, seed)
-        pruned = target.apply(plan)
-        began = time.perf_counter()
-        tuned = fine_tune(pruned, plan, data.train, tuning, teacher=model, augment=shifted)
+        found = trained(method, model, target, data, sparsity, tuning, arguments)
+        plan, ramped = found.plan, None
+        if method in GRADUAL:
+            ramped, _ = gradual(model, plan, data.train, tuning, RAMP, augment=shifted)
         rows.append(
             {
                 "target": sparsity,
                 "method": method,
                 "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
                 "judge": 100 * repaired.score(plan.kept),
-                "before": accuracy(pruned, data.test),
-                "after": accuracy(tuned, data.test),
+                "before": accuracy(target.apply(plan), data.test),
+                "after": accuracy(found.model, data.test),
+                "gradual": None if ramped is None else accuracy(ramped, data.test),
                 "dense": dense,
-                "search_seconds": seconds,
-                "tuning_seconds": time.perf_counter() - began,
+                "seconds": found.seconds,
                 "kept": list(plan.kept),
             }
         )
@@ -107,17 +133,19 @@ def markdown(runs: list[dict[str, Any]]) -> str:
         lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {len(mine)} seeds", ""]
         lines += [
             f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
-            f"{facts['plans']} plans per search, {facts['tune_epochs']} epochs of fine-tuning at "
-            f"{facts['tune_rate']:g}. `{facts['command']}`",
+            f"{facts['plans']} plans per search and {facts['finalists']} finalists; {facts['tune_epochs']} epochs of "
+            f"fine-tuning at {facts['tune_rate']:g}, which the seconds contain. `{facts['command']}`",
             "",
-            "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned | search s |",
-            "| ---: | --- | ---: | ---: | ---: | ---: |",
+            "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned "
+            "| test, pruned while training | seconds |",
+            "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
         ]
         for target in facts["sparsities"]:
             for method in (*BASELINES, "purl"):
                 rows = [r for run in mine for r in run["rows"] if (r["target"], r["method"]) == (target, method)]
                 cells = [interval([row[key] for row in rows]) for key in ("judge", "before", "after")]
-                seconds = np.mean([row["search_seconds"] for row in rows])
+                cells.append("" if rows[0]["gradual"] is None else interval([row["gradual"] for row in rows]))
+                seconds = np.mean([row["seconds"] for row in rows])
                 lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
         lines.append("")
     return "\n".join(lines)
@@ -134,10 +162,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000, help="training images to use")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--sparsities", type=float, nargs="+", default=[0.8, 0.9, 0.95])
-    parser.add_argument("--dense-epochs", type=int, default=16)
-    parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--dense-epochs", type=int, default=10)
+    parser.add_argument("--tune-epochs", type=int, default=1)
     parser.add_argument("--tune-rate", type=float, default=1e-2, help="highest learning rate of the fine-tuning")
-    parser.add_argument("--plans", type=int, default=300)
+    parser.add_argument("--plans", type=int, default=60)
+    parser.add_argument("--finalists", type=int, default=12)
     arguments = parser.parse_args()
     data = read_cifar(arguments.data, arguments.rows)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -151,13 +180,13 @@ def main() -> None:
             kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}-tuned{arguments.tune_epochs}"
             rows_file = arguments.nets / f"{path.stem}-{kind}-rate{arguments.tune_rate:g}.json"
             rows = one_network(model, data, arguments, seed, rows_file)
-            told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate")
+            told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists", "sparsities")
             settings = {key: getattr(arguments, key) for key in told}
             settings["command"] = (
                 f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"
             )
             settings["versions"] = versions()
-            settings |= {"plans": arguments.plans, "sparsities": arguments.sparsities, "weights": weights}
+            settings["weights"] = weights
             path.write_text(
                 json.dumps({"net": name, "seed": seed, "settings": settings, "rows": rows}, indent=1) + "\n"
             )

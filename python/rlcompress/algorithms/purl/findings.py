@@ -149,22 +149,11 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
             origin or journal.origin(at), plan, allowed.sparsity(plan), score, finals.get(at), allowed.meets(plan)
         )
 
-    layers = tuple(
-        LayerFinding(
-            layer.name,
-            layer.kind,
-            layer.size,
-            count,
-            layer.macs,
-            known.get((*kept[: at + 1], *allowed.ceilings[at + 1 :])),
-        )
-        for at, (layer, count) in enumerate(zip(judge.prunable.layers, kept))
-    )
     wanted = target_score(journal, settings)
     best = finding(index)
     return Findings(
         plan=judge.prunable.plan(kept),
-        layers=layers,
+        layers=layer_findings(judge, allowed, kept, known),
         best=best,
         dense=finding(0),
         starts=tuple(finding(at, name) for name, at in starts_of(judge, allowed, settings, journal)),
@@ -177,6 +166,21 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
         notes=(*state.notes, *_notes(best, wanted, settings, allowed, state)),
+    )
+
+
+def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:
+    """A plan layer by layer, with the scores that are known of its parts."""
+    return tuple(
+        LayerFinding(
+            layer.name,
+            layer.kind,
+            layer.size,
+            count,
+            layer.macs,
+            known.get((*kept[: at + 1], *allowed.ceilings[at + 1 :])),
+        )
+        for at, (layer, count) in enumerate(zip(judge.prunable.layers, kept))
     )
 
 

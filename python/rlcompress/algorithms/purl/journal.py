@@ -12,7 +12,7 @@ from rlcompress.problem import Float64Array
 
 ORIGINS = (
     *("dense", "uniform", "erk", "global", "lamp", "given"),
-    *("distortion", "dp", "refined", "random", "agent", "pareto", "path"),
+    *("distortion", "dp", "refined", "random", "agent", "pareto", "path", "blended"),
 )
 """Where a plan came from."""
 

@@ -16,6 +16,8 @@ from rlcompress.problem import Float64Array
 FIRST_STEP = 0.5
 LAST_STEP = 0.02
 _ELITES = 8
+_PARENTS = 4
+_BLEND_STEP = 0.1
 _STRETCH = 1.5
 _ATTEMPTS = 30
 
@@ -51,10 +53,7 @@ def refined_plans(
     def draw(widen: float) -> Float64Array:
         wide, kind = step * widen, int(rng.integers(3))
         if kind == 0 and len(elites) > 1:
-            weights = rng.dirichlet(np.ones(len(elites)))
-            stretched = _STRETCH * weights - (_STRETCH - 1) / len(elites)
-            mixed: Float64Array = stretched @ elites + 0.3 * wide * rng.standard_normal(allowed.layers)
-            return mixed
+            return _blend(elites, 0.3 * wide, rng)
         if kind == 1:
             moved: Float64Array = elites[min(int(rng.geometric(0.5)) - 1, len(elites) - 1)].copy()
             layers = rng.choice(allowed.layers, min(allowed.layers, int(rng.integers(1, 3))), replace=False)
@@ -65,6 +64,27 @@ def refined_plans(
         return around
 
     return _distinct(allowed, draw, count, set(journal.known()))
+
+
+def blended_plan(journal: Journal, allowed: Allotment, rng: np.random.Generator) -> Kept | None:
+    """A new mixture of the best few plans, or None where none is near."""
+    best = journal.ranking(allowed)[:_PARENTS]
+    if not best:
+        return None
+    elites = np.stack([allowed.logs(journal.plan(index)) for index in best])
+
+    def draw(widen: float) -> Float64Array:
+        return _blend(elites, _BLEND_STEP * widen, rng)
+
+    return next(iter(_distinct(allowed, draw, 1, set(journal.known()))), None)
+
+
+def _blend(elites: Float64Array, step: float, rng: np.random.Generator) -> Float64Array:
+    """A weighted mean of (plans, layers) logarithms, a little outside of them too, and noise."""
+    weights = rng.dirichlet(np.ones(len(elites)))
+    stretched = _STRETCH * weights - (_STRETCH - 1) / len(elites)
+    mixed: Float64Array = stretched @ elites + step * rng.standard_normal(elites.shape[1])
+    return mixed
 
 
 def neighbours(journal: Journal, allowed: Allotment, count: int, reach: int = 2) -> list[Kept]:

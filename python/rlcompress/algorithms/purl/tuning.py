@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from rlcompress.algorithms.purl.allotment import Kept
 from rlcompress.algorithms.purl.identity import rows_digest
-from rlcompress.algorithms.purl.judging import Judge
+from rlcompress.algorithms.purl.judging import Judge, score_as_it_is
 from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
 from rlcompress.errors import InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
@@ -25,7 +26,7 @@ from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
-from rlcompress.training.labelled_rows import LabelledRows, is_pair
+from rlcompress.training.labelled_rows import Augment, LabelledRows, is_pair
 from rlcompress.training.model_inputs import input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.precision import widen
@@ -39,10 +40,12 @@ class Tuning:
     Args:
         rows: as the module takes them.
         settings: how.
+        augment: (x batch, torch.Generator) to x batch, or None.
     """
 
     rows: Any
     settings: FineTuning
+    augment: Augment | None = None
 
 
 def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTuning | None:
@@ -61,7 +64,7 @@ def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTun
     return given if given.epochs else None
 
 
-def tuning_of(judge: Judge, settings: FineTuning, data: Any) -> Tuning:
+def tuning_of(judge: Judge, settings: FineTuning, data: Any, augment: Augment | None = None) -> Tuning:
     """A fine-tuning whose rows and model were tried together: what cannot work must not wait for the search.
 
     Raises:
@@ -72,7 +75,7 @@ def tuning_of(judge: Judge, settings: FineTuning, data: Any) -> Tuning:
     example_of(data)
     rows = prepared(judge.prunable.network, data)
     check_trainable(judge.prunable.apply(judge.prunable.plan(judge.dense)), rows, settings)
-    return Tuning(rows, settings)
+    return Tuning(rows, settings, augment)
 
 
 def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
@@ -97,6 +100,43 @@ def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
             raise InvalidValueError(f"fine-tuning: {error}") from error
     if not np.isfinite(loss):
         raise InvalidValueError(f"fine-tuning: a finite loss of the first rows expected, found {loss}; check the rows")
+
+
+@dataclass(frozen=True, eq=False)
+class PlanTraining:
+    """Fine-tuning of plans, and their score after it.
+
+    Args:
+        judge: of the search.
+        judging: rows and metric, or function, that score a module as it is.
+    """
+
+    judge: Judge
+    judging: dict[str, Any]
+
+    def model(self, plan: Plan, wanted: Tuning, on_epoch: Report | None = None, checkpoint: Path | None = None) -> Any:
+        """The plan's module after this training, taught by the dense one."""
+        from rlcompress.training.sparse_finetune import fine_tune
+
+        target = self.judge.prunable
+        return fine_tune(
+            self.judge.model(plan.kept),
+            dict(zip(plan.layers, target.masks(plan))),
+            wanted.rows,
+            wanted.settings,
+            teacher=target.apply(target.plan(self.judge.dense)),
+            augment=wanted.augment,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+        )
+
+    def score(self, kept: Kept, wanted: Tuning) -> float:
+        """Score of a plan on the rows of the search after this training."""
+        return self.score_of(self.model(self.judge.prunable.plan(kept), wanted))
+
+    def score_of(self, module: Any) -> float:
+        """Score of a module on the rows of the search, nothing recovered."""
+        return score_as_it_is(module, **self.judging)
 
 
 def checkpoint_of(folder: Path, plan: Plan, tuning: Tuning) -> Path:
