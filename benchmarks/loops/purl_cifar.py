@@ -178,7 +178,8 @@ def main() -> None:
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
             kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}-tuned{arguments.tune_epochs}"
-            rows_file = arguments.nets / f"{path.stem}-{kind}-rate{arguments.tune_rate:g}.json"
+            kind += f"-rate{arguments.tune_rate:g}-plans{arguments.plans}-finalists{arguments.finalists}"
+            rows_file = arguments.nets / f"{path.stem}-{kind}.json"
             rows = one_network(model, data, arguments, seed, rows_file)
             told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists", "sparsities")
             settings = {key: getattr(arguments, key) for key in told}
