@@ -149,13 +149,13 @@ class Prunable:
         ]
         return self.network.with_layers(layers)
 
-    def network_of(self, module: torch.nn.Module, plan: Plan) -> Network:
+    def network_of(self, module: torch.nn.Module, plan_or_masks: Plan | Sequence[BoolArray]) -> Network:
         """The `Network` that this was made of, with weights and biases of a copy that `apply` gave, trained or not.
 
         Raises:
             UnsupportedError: it was made of a torch module.
         """
-        masked = self.apply_network(plan)
+        masked = self.apply_network(plan_or_masks)
         parts = [part for part in module.modules() if hasattr(part, "weight")]
         layers = [
             replace(layer, weight=_float32(part.weight), bias=_float32(part.bias))

@@ -123,7 +123,7 @@ def _replaced(judge: Judge, allowed: Allotment, found: Findings, journal: Journa
 def _path(finals: Finals) -> Path | None:
     if finals.folder is None:
         return None
-    told = [repr(finals.tuning.settings), rows_digest(finals.tuning.rows)]
+    told = [repr(finals.tuning.settings), rows_digest(finals.tuning.rows), *finals.tuning.told]
     return finals.folder / f"finalists-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]}.json"
 
 

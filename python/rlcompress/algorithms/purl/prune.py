@@ -42,6 +42,7 @@ from rlcompress.network import Network
 from rlcompress.optional import require
 from rlcompress.training.finetuning import FineTuning
 from rlcompress.training.labelled_rows import Augment
+from rlcompress.training.mask_search import Schedule
 
 if TYPE_CHECKING:
     import torch
@@ -117,6 +118,7 @@ def prune(
     finetune: FineTuning | None = None,
     finetune_data: Any = None,
     augment: Augment | None = None,
+    gradual: Schedule | None = None,
     finalists: int = 0,
     seed: int = 0,
     jobs: int = 1,
@@ -141,10 +143,14 @@ def prune(
         skip: names or patterns of layers to leave dense.
         test: `(x, y)` or a loader for final figures; looked at once.
         algorithm: a `PuRL(...)`; or give its fields as `settings`, such as `target_sparsity=0.95`.
-        finetune_epochs: training epochs with masks held after the search; none where the search was interrupted.
+        finetune_epochs: training epochs after the search, masks held unless `gradual` is given; none where the search
+            was interrupted.
         finetune: how to train, in place of `finetune_epochs`: epochs and seed are its own then.
         finetune_data: `(x, y)` to fine-tune on; `data` unless given.
         augment: (x batch, torch.Generator) to x batch, for fine-tuning.
+        gradual: fine-tuning starts from the dense model instead of the pruned one, and weights go on this schedule
+            until each layer has the plan's count: better at high sparsities. Which ones stay is then learnt, so that
+            the plan on another copy keeps others than `masks` do.
         finalists: plans that are trained for a quarter of the fine-tuning each before one is chosen: the best of the
             search, the free starts, then mixtures of what trained best. Better than the search alone at extreme
             sparsities, at the price of that training. 0: the best of the search.
@@ -165,7 +171,8 @@ def prune(
     seed, jobs = whole_number(seed, "seed", 0), whole_number(jobs, "jobs", 1)
     tuning = tuning_settings(finetune, finetune_epochs, seed)
     finalists = whole_number(finalists, "finalists", 0)
-    for name, asked in (("finalists", finalists > 0), ("augment", augment is not None)):
+    asks = {"finalists": finalists > 0, "augment": augment is not None, "gradual": gradual is not None}
+    for name, asked in asks.items():
         if asked and tuning is None:
             raise InvalidValueError(f"{name}: a fine-tuning expected with it; give finetune_epochs")
     if example_inputs is None and data is not None:
@@ -174,7 +181,8 @@ def prune(
     recovery = None if process.recovery == "none" else process.recovery
     judge = Judge(target, evaluator(target, data=data, evaluate=evaluate, metric=metric, recovery=recovery), jobs)
     final = None if test is None else final_judge(judge, test, metric)
-    wanted = tuning and tuning_of(judge, tuning, finetune_data if finetune_data is not None else data, augment)
+    training_rows = finetune_data if finetune_data is not None else data
+    wanted = tuning and tuning_of(judge, tuning, training_rows, augment, gradual)
     problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs)
     identity = problem_identity(target, data, test, metric, evaluate)
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), identity)
@@ -246,13 +254,13 @@ def _tuned(
     """The result with its model trained."""
     checkpoint = None if folder is None else checkpoint_of(folder, result.plan, wanted)
     with told_as_a_run(result.name, emit) as told:
-        model = training.model(result.plan, wanted, told, checkpoint)
+        trained = training.trained(result.plan, wanted, told, checkpoint)
     network = result.network
     if network is not None:
         told_of = {**network.metadata, "tuned_epochs": wanted.settings.epochs}
-        network = training.judge.prunable.network_of(model, result.plan).with_metadata(**told_of)
-    scores = (result.findings.best.score, training.score_of(model))
-    return replace(result, model=model, network=network, tuned=scores)
+        network = training.judge.prunable.network_of(trained.model, trained.masks).with_metadata(**told_of)
+    scores = (result.findings.best.score, training.score_of(trained.model))
+    return replace(result, model=trained.model, masks=trained.masks, network=network, tuned=scores)
 
 
 def _write(result: PruningResult, folder: Path) -> None:

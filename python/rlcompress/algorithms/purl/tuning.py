@@ -16,6 +16,7 @@ import numpy as np
 from rlcompress.algorithms.purl.allotment import Kept
 from rlcompress.algorithms.purl.identity import rows_digest
 from rlcompress.algorithms.purl.judging import Judge, score_as_it_is
+from rlcompress.arrays import BoolArray
 from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
 from rlcompress.errors import InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
@@ -27,6 +28,7 @@ from rlcompress.optional import require
 from rlcompress.tasks.dataset import DatasetTask
 from rlcompress.training.finetuning import FineTuning, Report
 from rlcompress.training.labelled_rows import Augment, LabelledRows, is_pair
+from rlcompress.training.mask_search import Schedule
 from rlcompress.training.model_inputs import input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.precision import widen
@@ -41,11 +43,18 @@ class Tuning:
         rows: as the module takes them.
         settings: how.
         augment: (x batch, torch.Generator) to x batch, or None.
+        schedule: how weights go from the dense model down to the plan's counts; None: one cut, then masks are held.
     """
 
     rows: Any
     settings: FineTuning
     augment: Augment | None = None
+    schedule: Schedule | None = None
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What tells two trainings apart besides settings and rows."""
+        return () if self.schedule is None else (repr(self.schedule),)
 
 
 def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTuning | None:
@@ -64,18 +73,22 @@ def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTun
     return given if given.epochs else None
 
 
-def tuning_of(judge: Judge, settings: FineTuning, data: Any, augment: Augment | None = None) -> Tuning:
+def tuning_of(
+    judge: Judge, settings: FineTuning, data: Any, augment: Augment | None = None, schedule: Schedule | None = None
+) -> Tuning:
     """A fine-tuning whose rows and model were tried together: what cannot work must not wait for the search.
 
     Raises:
         InvalidValueError: no rows, or rows that the model cannot be trained on.
     """
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise InvalidValueError(f"gradual: a rlcompress.training.Schedule expected, found {schedule!r:.80}")
     if data is None:
         raise InvalidValueError("finetune_epochs: rows to train on expected; give data or finetune_data")
     example_of(data)
     rows = prepared(judge.prunable.network, data)
     check_trainable(judge.prunable.apply(judge.prunable.plan(judge.dense)), rows, settings)
-    return Tuning(rows, settings, augment)
+    return Tuning(rows, settings, augment, schedule)
 
 
 def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
@@ -103,6 +116,19 @@ def check_trainable(module: Any, rows: Any, settings: FineTuning) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Trained:
+    """A plan after a training.
+
+    Args:
+        model: the module, with real zeros.
+        masks: one bool array per layer, True = kept.
+    """
+
+    model: Any
+    masks: tuple[BoolArray, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class PlanTraining:
     """Fine-tuning of plans, and their score after it.
 
@@ -114,25 +140,25 @@ class PlanTraining:
     judge: Judge
     judging: dict[str, Any]
 
-    def model(self, plan: Plan, wanted: Tuning, on_epoch: Report | None = None, checkpoint: Path | None = None) -> Any:
+    def trained(self, plan: Plan, wanted: Tuning, on_epoch: Report | None = None, kept: Path | None = None) -> Trained:
         """The plan's module after this training, taught by the dense one."""
-        from rlcompress.training.sparse_finetune import fine_tune
+        from rlcompress.training.sparse_finetune import fine_tune, gradual
 
         target = self.judge.prunable
-        return fine_tune(
-            self.judge.model(plan.kept),
-            dict(zip(plan.layers, target.masks(plan))),
-            wanted.rows,
-            wanted.settings,
-            teacher=target.apply(target.plan(self.judge.dense)),
-            augment=wanted.augment,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-        )
+        dense, masks = target.plan(self.judge.dense), target.masks(plan)
+        told: dict[str, Any] = {"augment": wanted.augment, "on_epoch": on_epoch, "checkpoint": kept}
+        told["teacher"] = target.apply(dense)
+        if wanted.schedule is None:
+            held = dict(zip(plan.layers, masks))
+            start = self.judge.model(plan.kept)
+            return Trained(fine_tune(start, held, wanted.rows, wanted.settings, **told), tuple(masks))
+        start = target.apply(dense, prune_masks=target.ceilings != target.sizes)  # zeros that it came with stay
+        model, found = gradual(start, plan, wanted.rows, wanted.settings, wanted.schedule, **told)
+        return Trained(model, tuple(found[name] for name in plan.layers))
 
     def score(self, kept: Kept, wanted: Tuning) -> float:
         """Score of a plan on the rows of the search after this training."""
-        return self.score_of(self.model(self.judge.prunable.plan(kept), wanted))
+        return self.score_of(self.trained(self.judge.prunable.plan(kept), wanted).model)
 
     def score_of(self, module: Any) -> float:
         """Score of a module on the rows of the search, nothing recovered."""
@@ -141,7 +167,7 @@ class PlanTraining:
 
 def checkpoint_of(folder: Path, plan: Plan, tuning: Tuning) -> Path:
     """Where the fine-tuning of this plan on these rows is kept: a search that goes on to another plan trains afresh."""
-    told = [plan.to_json(), repr(tuning.settings), rows_digest(tuning.rows)]
+    told = [plan.to_json(), repr(tuning.settings), rows_digest(tuning.rows), *tuning.told]
     return folder / f"finetune-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]}.ckpt"
 
 
