@@ -34,7 +34,8 @@ class View:
 
     Args:
         title: algorithm and task.
-        began, phase_began: `time.monotonic()` of the run and of the phase.
+        began, phase_began: `time.monotonic()` of the run and of the phase; of its present part where it has several.
+        told: `time.monotonic()` of the last share of a phase.
         phase, detail: what is being done.
         fraction: done share of the phase, 0..1, or None when not told.
         run_fraction: done share of the run, or None.
@@ -48,6 +49,7 @@ class View:
     title: str
     began: float
     phase_began: float
+    told: float = 0.0
     phase: str = ""
     detail: str = ""
     fraction: float | None = None
@@ -67,12 +69,12 @@ def advance(view: View, event: Event, now: float) -> View:
     if isinstance(event, PhaseStarted):
         if event.phase == view.phase:
             return replace(view, detail=event.detail or view.detail)
-        return replace(view, phase=event.phase, detail=event.detail, fraction=None, phase_began=now)
+        return replace(view, phase=event.phase, detail=event.detail, fraction=None, phase_began=now, told=now)
     if isinstance(event, Progress):
         share = min(1.0, max(0.0, event.fraction))
         if not event.phase:
             return replace(view, run_fraction=share)
-        return replace(view, fraction=share) if event.phase == view.phase else view
+        return _further(view, share, now) if event.phase == view.phase else view
     if isinstance(event, CandidateScored):
         best = event if view.best is None or event.mean > view.best.mean else view.best
         smaller = view.smallest is None or event.weights_bytes < view.smallest.weights_bytes
@@ -83,6 +85,12 @@ def advance(view: View, event: Event, now: float) -> View:
     if isinstance(event, RunFinished):
         return replace(view, finished=event.reason)
     return view
+
+
+def _further(view: View, share: float, now: float) -> View:
+    """The view at this share of its phase; a smaller one than before is of another part, begun at the last one told."""
+    again = view.fraction is not None and share < view.fraction
+    return replace(view, fraction=share, told=now, phase_began=view.told if again else view.phase_began)
 
 
 def seconds_left(view: View, now: float) -> float | None:

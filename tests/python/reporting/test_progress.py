@@ -70,6 +70,19 @@ def test_time_left(share: float, left: float | None) -> None:
     )
 
 
+def test_a_phase_that_begins_again_is_timed_anew() -> None:
+    view = View("", 0.0, 0.0)
+    for now, event in (
+        (100.0, PhaseStarted("polish", "linear")),
+        (150.0, Progress(0.5, "polish")),
+        (200.0, Progress(1.0, "polish")),
+        (210.0, Progress(0.25, "polish")),
+        (220.0, Progress(0.5, "polish")),
+    ):
+        view = advance(view, event, now)
+    assert seconds_left(view, 220.0) == pytest.approx(20.0)
+
+
 def test_the_share_of_the_run_goes_before_that_of_the_phase() -> None:
     view = fold(PhaseStarted("distil"), Progress(0.9, "distil"), Progress(0.5))
     assert seconds_left(view, 10.0) == pytest.approx(10.0)
