@@ -3,10 +3,11 @@
     python benchmarks/loops/purl_cifar.py --data FOLDER --out benchmarks/loops/results --seeds 0 1 2
 
 FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept in --nets). Plans are judged on images
-held out of training; the test images are looked at once before and once after fine-tuning. PuRL's plan is chosen among
---finalists by short trainings. For some methods the same number of epochs also goes from the dense network to the
-plan's counts while it trains (`gradual`). Runs that have a JSON file are left alone, and rows of an unfinished one are
-in --nets, so that the command goes on where it was stopped. Writes one file per run and `purl_cifar.md` over all.
+held out of training; the test images are looked at once before and once after fine-tuning. Free allocations are cut
+once and fine-tuned. PuRL chooses among --finalists by short trainings and lets weights go while the dense network
+trains for as many epochs (`gradual`); ERK's counts are trained so as well, which tells the way of training from the
+plan. Rows that were made are left alone, so that the command goes on where it was stopped, with a MobileNet too while
+another process does the ResNet. Writes one file per network and seed and `purl_cifar.md` over all.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from rlcompress.training.mask_search import Schedule
 from rlcompress.training.sparse_finetune import fine_tune, gradual
 
 FLOOR = 0.001
-GRADUAL = ("erk", "purl")
 RAMP = Schedule(start=0.5, ramp=0.5, refresh_steps=25, regrow=0.0, importance="magnitude")
+GRADUALLY = ", gradual"
+METHODS = (*BASELINES, "erk" + GRADUALLY, "purl")
 T_975 = (0.0, 12.71, 4.30, 3.18, 2.78)
 
 
@@ -49,70 +51,79 @@ def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """What a method gives.
+class Bench:
+    """What all rows of a dense network share.
 
     Args:
-        plan: weights kept per layer.
-        model: fine-tuned with masks held.
-        seconds: of the search, its finalists and the fine-tuning.
+        model: dense, trained.
+        data: training images, judge and test images.
+        tuning: the short fine-tuning.
+        plans, finalists: of PuRL.
+        folder: keeps PuRL's runs, so that the row of its search and that of its finalists share the search.
     """
 
-    plan: Plan
     model: Any
-    seconds: float
+    data: Cifar
+    tuning: FineTuning
+    plans: int
+    finalists: int
+    folder: Path
+
+    def row(self, method: str, sparsity: float) -> dict[str, Any]:
+        """Scores of a method in percent: of its plan with BatchNorm re-estimated, and of the network after training."""
+        began = time.perf_counter()
+        target = prunable(self.model, self.data.judge[0][:1])
+        repaired: Any = evaluator(target, data=self.data.judge, recovery="batchnorm", cache=False)
+        searched, tuned, plan = self._purl(sparsity) if method == "purl" else self._free(method, target, sparsity)
+        seconds = time.perf_counter() - began
+        return {
+            "target": sparsity,
+            "method": method,
+            "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
+            "judge": 100 * repaired.score(searched.kept),
+            "before": accuracy(repaired.model(searched.kept), self.data.test),
+            "after": accuracy(tuned, self.data.test),
+            "dense": accuracy(self.model, self.data.test),
+            "seconds": seconds,
+            "searched": list(searched.kept),
+            "kept": list(plan.kept),
+        }
+
+    def _free(self, method: str, target: Prunable, sparsity: float) -> tuple[Plan, Any, Plan]:
+        """The plan of a free allocation, and the network trained with it."""
+        plan = BASELINES[method.removesuffix(GRADUALLY)](target.layers, sparsity, FLOOR)
+        if method.endswith(GRADUALLY):
+            return plan, gradual(self.model, plan, self.data.train, self.tuning, RAMP, augment=shifted)[0], plan
+        cut = target.apply(plan)
+        return plan, fine_tune(cut, plan, self.data.train, self.tuning, teacher=self.model, augment=shifted), plan
+
+    def _purl(self, sparsity: float) -> tuple[Plan, Any, Plan]:
+        """The plan that the search found best untrained, the trained network, and the plan of that."""
+        search = rlc.PuRL(
+            target_sparsity=sparsity, evaluations=self.plans, pareto=0, min_keep=FLOOR, recovery="batchnorm"
+        )
+        given: dict[str, Any] = {"data": self.data.judge, "algorithm": search, "seed": self.tuning.seed}
+        given["run_dir"] = self.folder / f"{100 * sparsity:g}"
+        untrained = rlc.prune(self.model, **given)
+        training: dict[str, Any] = {
+            "finetune": self.tuning,
+            "finetune_data": self.data.train,
+            "augment": shifted,
+            "gradual": RAMP,
+        }
+        found = rlc.prune(self.model, **given, **training, finalists=self.finalists)  # goes on from that search
+        return untrained.plan, found.model, found.plan
 
 
-def trained(
-    method: str, model: Any, target: Prunable, data: Cifar, sparsity: float, tuning: FineTuning, given: Any
-) -> Trained:
-    """The method's plan, found and fine-tuned."""
-    began = time.perf_counter()
-    if method in BASELINES:
-        plan = BASELINES[method](target.layers, sparsity, FLOOR)
-        tuned = fine_tune(target.apply(plan), plan, data.train, tuning, teacher=model, augment=shifted)
-        return Trained(plan, tuned, time.perf_counter() - began)
-    algorithm = rlc.PuRL(
-        target_sparsity=sparsity, evaluations=given.plans, pareto=0, min_keep=FLOOR, recovery="batchnorm"
-    )
-    training = {"finetune": tuning, "finetune_data": data.train, "augment": shifted, "finalists": given.finalists}
-    found = rlc.prune(model, data=data.judge, algorithm=algorithm, seed=tuning.seed, **training)
-    return Trained(found.plan, found.model, time.perf_counter() - began)
-
-
-def one_network(
-    model: Any, data: Cifar, arguments: argparse.Namespace, seed: int, rows_file: Path
-) -> list[dict[str, Any]]:
+def all_rows(bench: Bench, sparsities: list[float], rows_file: Path) -> list[dict[str, Any]]:
     """Rows of the table for one dense network; those in `rows_file` are not made again."""
-    target = prunable(model, data.judge[0][:1])
-    repaired = evaluator(target, data=data.judge, recovery="batchnorm", cache=False)
-    dense = accuracy(model, data.test)
     rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
     made = {(row["target"], row["method"]) for row in rows}
-    tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
-    for method, sparsity in product((*BASELINES, "purl"), arguments.sparsities):
-        if (sparsity, method) in made:
-            continue
-        found = trained(method, model, target, data, sparsity, tuning, arguments)
-        plan, ramped = found.plan, None
-        if method in GRADUAL:
-            ramped, _ = gradual(model, plan, data.train, tuning, RAMP, augment=shifted)
-        rows.append(
-            {
-                "target": sparsity,
-                "method": method,
-                "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
-                "judge": 100 * repaired.score(plan.kept),
-                "before": accuracy(target.apply(plan), data.test),
-                "after": accuracy(found.model, data.test),
-                "gradual": None if ramped is None else accuracy(ramped, data.test),
-                "dense": dense,
-                "seconds": found.seconds,
-                "kept": list(plan.kept),
-            }
-        )
-        print(json.dumps(rows[-1]), flush=True)
-        rows_file.write_text(json.dumps(rows))
+    for sparsity, method in product(sparsities, METHODS):
+        if (sparsity, method) not in made:
+            rows.append(bench.row(method, sparsity))
+            print(json.dumps(rows[-1]), flush=True)
+            rows_file.write_text(json.dumps(rows))
     return rows
 
 
@@ -134,17 +145,17 @@ def markdown(runs: list[dict[str, Any]]) -> str:
         lines += [
             f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
             f"{facts['plans']} plans per search and {facts['finalists']} finalists; {facts['tune_epochs']} epochs of "
-            f"fine-tuning at {facts['tune_rate']:g}, which the seconds contain. `{facts['command']}`",
+            f"fine-tuning at {facts['tune_rate']:g}, which the seconds contain. Before: of the plan that scores best "
+            f"untrained, BatchNorm re-estimated. `{facts['command']}`",
             "",
-            "| removed % | method | judge, BatchNorm re-estimated | test, as pruned | test, fine-tuned "
-            "| test, pruned while training | seconds |",
+            "| removed % | method | judge, before | test, before | test, fine-tuned | below dense | seconds |",
             "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
         ]
         for target in facts["sparsities"]:
-            for method in (*BASELINES, "purl"):
+            for method in METHODS:
                 rows = [r for run in mine for r in run["rows"] if (r["target"], r["method"]) == (target, method)]
                 cells = [interval([row[key] for row in rows]) for key in ("judge", "before", "after")]
-                cells.append("" if rows[0]["gradual"] is None else interval([row["gradual"] for row in rows]))
+                cells.append(interval([row["dense"] - row["after"] for row in rows]))
                 seconds = np.mean([row["seconds"] for row in rows])
                 lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
         lines.append("")
@@ -163,10 +174,10 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--sparsities", type=float, nargs="+", default=[0.8, 0.9, 0.95])
     parser.add_argument("--dense-epochs", type=int, default=10)
-    parser.add_argument("--tune-epochs", type=int, default=1)
+    parser.add_argument("--tune-epochs", type=int, default=2)
     parser.add_argument("--tune-rate", type=float, default=1e-2, help="highest learning rate of the fine-tuning")
     parser.add_argument("--plans", type=int, default=60)
-    parser.add_argument("--finalists", type=int, default=12)
+    parser.add_argument("--finalists", type=int, default=6)
     arguments = parser.parse_args()
     data = read_cifar(arguments.data, arguments.rows)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -179,8 +190,11 @@ def main() -> None:
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
             kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}-tuned{arguments.tune_epochs}"
             kind += f"-rate{arguments.tune_rate:g}-plans{arguments.plans}-finalists{arguments.finalists}"
-            rows_file = arguments.nets / f"{path.stem}-{kind}.json"
-            rows = one_network(model, data, arguments, seed, rows_file)
+            folder = arguments.nets / f"{path.stem}-{kind}"
+            folder.mkdir(parents=True, exist_ok=True)
+            tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
+            bench = Bench(model, data, tuning, arguments.plans, arguments.finalists, folder)
+            rows = all_rows(bench, arguments.sparsities, folder / "rows.json")
             told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists", "sparsities")
             settings = {key: getattr(arguments, key) for key in told}
             settings["command"] = (

@@ -17,6 +17,10 @@ class InvalidValueError(RlcompressError, ValueError):
     """A value given by the caller is outside what the function takes."""
 
 
+class DivergenceError(InvalidValueError):
+    """A training whose loss is not finite: settings or rows that do not suit the model."""
+
+
 def whole_number(value: Any, name: str, least: int) -> int:
     """A whole number of Python, NumPy or the like as `int`.
 

@@ -50,7 +50,7 @@ def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: 
     from rlcompress.algorithms.purl.tuning import told_as_a_run, tuned_network
 
     with told_as_a_run(task.name, watch) as told:
-        network = tuned_network(result.best, result.teacher.network, task, epochs, seed, folder, told)
+        network = tuned_network(result.cut, result.teacher.network, task, epochs, seed, folder, told)
     path = folder / "policy-tuned.rlc"
     network.save(path)
     before, after = (task.score(one, "final", 0, task.count("final")).mean for one in (result.best, network))

@@ -14,11 +14,10 @@ from rlcompress.layerwise.black_box import finite_score
 from rlcompress.layerwise.cached_forward import CachedForward
 from rlcompress.layerwise.calibration import LayerCalibration, calibration_batch
 from rlcompress.layerwise.metrics import METRICS, Metric, Rows, joined
-from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.program import Program
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.layerwise.recovery import Recovery
-from rlcompress.layerwise.rows import Batch, read_batches
+from rlcompress.layerwise.rows import Batch
 from rlcompress.layerwise.working_weights import WorkingWeights
 from rlcompress.optional import require
 from rlcompress.training.private_copy import preserved_generators, seeded_generators
@@ -49,25 +48,23 @@ class DataEvaluator:
 
     Attributes:
         spent: network evaluations so far.
-        recovering: whether plans are judged with recovery.
+        recovery: with which plans are judged.
         notes: why nothing is cached, where that is so.
     """
 
     def __init__(
         self,
         prunable: Prunable,
-        data: Any,
+        batches: Sequence[Batch],
         metric: Metric,
         recovery: frozenset[Recovery],
-        batch_size: int,
         cache_bytes: int | None,
+        calibration: Batch | None = None,
     ) -> None:
-        if not callable(metric) and metric not in METRICS:
-            raise InvalidValueError(f"metric: one of {sorted(METRICS)} or a function expected, found {metric!r}")
-        self._prunable, self._metric = prunable, metric
+        self._prunable, self._metric, self._calibration = prunable, metric, calibration
         self._model = prunable.working_copy()
         self._weights = WorkingWeights(prunable, self._model)
-        self._batches = read_batches(prepared(prunable.network, data), self._model, batch_size)
+        self._batches = tuple(batches)
         if not callable(metric):
             _check_targets(self._batches)
         self.rows = sum(batch.rows for batch in self._batches)
@@ -75,11 +72,36 @@ class DataEvaluator:
         self.spent = 0.0
         self._scores: dict[tuple[int, ...], float] | None = None if cache_bytes is None else {}
         self._forward: CachedForward | None = None
-        self.recovering = bool(recovery)
+        self.recovery = recovery
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
             with preserved_generators():
                 self._forward = self._cached(dense, cache_bytes or 0, recovery)
+
+    @property
+    def prunable(self) -> Prunable:
+        """The model that is judged."""
+        return self._prunable
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The rows that judge."""
+        return self._batches
+
+    def recovering(
+        self, recovery: frozenset[Recovery], batches: Sequence[Batch] | None = None, calibration: Batch | None = None
+    ) -> DataEvaluator:
+        """The same judge with another recovery; it keeps no activations.
+
+        Args:
+            recovery: what to estimate again.
+            batches: other rows to judge on.
+            calibration: rows to estimate from; default: the first ones that judge.
+
+        Raises:
+            InvalidValueError: the model cannot be traced.
+        """
+        return DataEvaluator(self._prunable, batches or self._batches, self._metric, recovery, 0, calibration)
 
     @property
     def cached(self) -> bool:
@@ -106,7 +128,7 @@ class DataEvaluator:
         """The module that `score` judges under these counts, recovered as asked: a copy in the user's model's mode."""
         plan = self._prunable.plan(kept)
         twin = self._prunable.apply(plan)
-        if not self.recovering or self._forward is None:
+        if not self.recovery or self._forward is None:
             return twin
         torch = require("torch")
         with preserved_generators(), torch.no_grad():
@@ -239,7 +261,7 @@ class DataEvaluator:
             return CachedForward(program, self._weights, self._batches, cache_bytes)
         calibration = LayerCalibration(program, self._weights, recovery)
         self.notes = calibration.notes
-        batches = [calibration_batch(self._batches), *self._batches]
+        batches = [self._calibration or calibration_batch(self._batches), *self._batches]
         return CachedForward(program, self._weights, batches, cache_bytes, calibration)
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from rlcompress.errors import InvalidValueError
 from rlcompress.layerwise.black_box import CallableEvaluator, TaskEvaluator
 from rlcompress.layerwise.data_evaluator import DataEvaluator
-from rlcompress.layerwise.metrics import Metric
+from rlcompress.layerwise.metrics import METRICS, Metric
+from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.layerwise.recovery import Recovery, recoveries
+from rlcompress.layerwise.rows import read_batches
 from rlcompress.problem import Task
 
 if TYPE_CHECKING:
@@ -87,4 +89,7 @@ def evaluator(
         return CallableEvaluator(prunable, evaluate, cache)
     if task is not None:
         return TaskEvaluator(prunable, task, episodes, cache)
-    return DataEvaluator(prunable, data, metric, recoveries(recovery), batch_size, cache_bytes if cache else None)
+    if not callable(metric) and metric not in METRICS:
+        raise InvalidValueError(f"metric: one of {sorted(METRICS)} or a function expected, found {metric!r}")
+    batches = read_batches(prepared(prunable.network, data), prunable.working_copy(), batch_size)
+    return DataEvaluator(prunable, batches, metric, recoveries(recovery), cache_bytes if cache else None)

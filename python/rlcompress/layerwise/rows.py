@@ -77,6 +77,18 @@ def _check_values(args: tuple[Any, ...], kwargs: dict[str, Any], y: Any) -> None
         )
 
 
+def part_of(batch: Batch, start: int, stop: int) -> Batch:
+    """Some rows of a batch; what has no row for each of its own stays whole."""
+    torch = require("torch")
+
+    def cut(value: Any) -> Any:
+        by_row = isinstance(value, torch.Tensor) and value.ndim > 0 and len(value) == batch.rows
+        return value[start:stop] if by_row else value
+
+    kwargs = {name: cut(value) for name, value in batch.kwargs.items()}
+    return Batch(tuple(cut(value) for value in batch.args), kwargs, cut(batch.targets), stop - start)
+
+
 def data_storages(batches: Iterable[Batch]) -> set[int]:
     """Where the data's own memory starts."""
     torch = require("torch")

@@ -154,8 +154,9 @@ def headlines(result: Result) -> tuple[str, str]:
         nothing = "nothing smaller was proven within the tolerance"
         return f"narrowed: {_headline(result, best, nothing)}", f"as it was: {_headline(result, result.teacher)}"
     if result.algorithm == "purl":
+        how = "repaired without training" if best is not None and best.method == "repaired" else "weights as they were"
         return (
-            f"pruned, weights as they were: {_headline(result, best)}",
+            f"pruned, {how}: {_headline(result, best)}",
             f"dense: {_headline(result, result.teacher)}",
         )
     polished = best if best is not None and best.uses_reward else None

@@ -10,7 +10,7 @@ import numpy as np
 from rlcompress.errors import InvalidValueError
 from rlcompress.optional import require
 from rlcompress.training.model_inputs import InputType, as_tensor, mapped, parts, pieces, taken
-from rlcompress.training.tensor_digest import digest_of
+from rlcompress.training.tensor_digest import digest_of, function_name
 
 if TYPE_CHECKING:
     import torch
@@ -92,6 +92,11 @@ class LabelledRows:
         return (
             f"{self.batches} batches" if self._arrays is None else digest_of((*parts(self._arrays[0]), self._arrays[1]))
         )
+
+    @property
+    def augment_name(self) -> str:
+        """Where the change of batches is defined: what it does cannot be seen."""
+        return function_name(self._augment)
 
     def _moved(self, part: Any) -> Any:
         return part.to(self._device)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlcompress.arrays import BoolArray
-from rlcompress.errors import CheckpointError, InvalidValueError
+from rlcompress.errors import CheckpointError, DivergenceError
 from rlcompress.optional import require
 from rlcompress.training.finetuning import Epoch, FineTuning, Report
 from rlcompress.training.importance import Importance, importance
@@ -72,7 +72,7 @@ class MaskedTraining:
         """All epochs that are left.
 
         Raises:
-            InvalidValueError: the loss is not finite.
+            DivergenceError: the loss is not finite.
             CheckpointError: the checkpoint is of another training, model, teacher or other rows.
         """
         torch = require("torch")
@@ -119,7 +119,7 @@ class MaskedTraining:
             total, batches = total + float(loss.detach()), batches + 1
         mean = total / max(1, batches)
         if not math.isfinite(mean):
-            raise InvalidValueError(
+            raise DivergenceError(
                 f"the loss is {mean} in epoch {epoch + 1}: lower learning_rate ({self.settings.learning_rate}), "
                 "or check the rows"
             )
@@ -169,6 +169,7 @@ class MaskedTraining:
             "model": state_digest(self.model),
             "teacher": None if self.teacher is None else state_digest(self.teacher),
             "rows": self.rows.digest,
+            "augment": self.rows.augment_name,
         }
 
     def _save(self, path: Path | None, identity: dict[str, Any] | None, done: int) -> None:

@@ -53,7 +53,7 @@ def fine_tune(
             integer y are classes, others values. Whole numbers in x stay so for models with an embedding.
         settings: how.
         teacher: whose outputs are learnt besides the labels; default: `model` itself, as it came.
-        augment: (x batch, torch.Generator) to x batch, for training batches.
+        augment: (x batch, torch.Generator) to x batch, for training batches; a checkpoint knows it by its name.
         on_epoch: called after each epoch.
         checkpoint: file that keeps the training, so that the same call goes on after the last whole epoch.
 
@@ -61,7 +61,8 @@ def fine_tune(
         A new module, in the mode of `model`.
 
     Raises:
-        InvalidValueError: masks or rows that do not fit, or a loss that is not finite; says where.
+        InvalidValueError: masks or rows that do not fit; says where.
+        DivergenceError: the loss is not finite.
     """
     copied = private_copy(model)
     twin, types = copied.model, stored_types(copied.model)
@@ -106,7 +107,8 @@ def gradual(
         A new module, in the mode of `model`, and its masks by parameter name.
 
     Raises:
-        InvalidValueError: a target outside the model, rows that do not fit, or a loss that is not finite.
+        InvalidValueError: a target outside the model, or rows that do not fit.
+        DivergenceError: the loss is not finite.
     """
     copied = private_copy(model)
     twin, types = copied.model, stored_types(copied.model)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,54 @@ def test_a_trial_is_a_quarter_of_the_training() -> None:
     assert {row.tobytes() for row in part.rows[0]} < {row.tobytes() for row in x}
     batches = [(x[at : at + 50], y[at : at + 50]) for at in range(0, 400, 50)]
     assert len(short(Tuning(batches, FineTuning(epochs=2))).rows) == 4
+
+
+def stirred(x: Any, generator: torch.Generator) -> Any:
+    return x + 0.01 * torch.randn(x.shape, generator=generator)
+
+
+def test_another_change_of_batches_is_another_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"data": labelled(), "finetune_epochs": 1, "finalists": 2, **FAST}
+    rlc.prune(module(), run_dir=tmp_path, **given)
+    trials = Trials(monkeypatch)
+    result = rlc.prune(module(), run_dir=tmp_path, augment=stirred, **given)
+    assert len(trials.made) == 2
+    wanted = rlc.prune(module(), augment=stirred, **given)
+    assert torch.equal(result.model[0].weight, wanted.model[0].weight)
+
+
+class Exploding:
+    """Makes the training of some plans diverge."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, which: Callable[[int], bool]) -> None:
+        self.count = 0
+        whole = PlanTraining.trained
+
+        def trained(training: PlanTraining, plan: Any, wanted: Tuning, *told: Any) -> Any:
+            self.count += 1
+            if which(self.count):
+                wanted = replace(wanted, settings=replace(wanted.settings, learning_rate=1e30))
+            return whole(training, plan, wanted, *told)
+
+        monkeypatch.setattr(PlanTraining, "trained", trained)
+
+
+def test_a_trial_that_diverges_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"data": labelled(), "finetune_epochs": 4, "finalists": COUNT, **FAST}
+    exploding = Exploding(monkeypatch, lambda count: count == 1)
+    result = rlc.prune(module(), **given)
+    assert exploding.count == COUNT + 1  # every finalist, then the chosen one
+    assert result.findings.best.origin != "refined"
+    assert "-inf for the best one without training" in result.notes[-1]
+
+
+def test_where_all_trials_diverge_the_plan_of_the_search_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"data": labelled(), "finetune_epochs": 4, **FAST}
+    alone = rlc.prune(module(), **given)
+    Exploding(monkeypatch, lambda count: count <= len({start.kept for start in alone.findings.starts}) + 1)
+    result = rlc.prune(module(), finalists=COUNT, **given)
+    assert result.plan == alone.plan
+    assert result.notes[-1].endswith("every one diverged")
 
 
 def test_training_rows_may_be_varied() -> None:

@@ -18,6 +18,8 @@ import rlcompress as rlc
 from rlcompress.contract import Argmax, Contract, Normalisation
 from rlcompress.errors import CheckpointError, InvalidValueError
 from rlcompress.importers.torch_module import to_torch
+from rlcompress.layers import Dense
+from rlcompress.layerwise.evaluate import evaluator
 from rlcompress.training import FineTuning
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -67,6 +69,65 @@ def test_a_recovered_network_is_the_one_that_was_scored() -> None:
     result = rlc.compress(solver(), rlc.DatasetTask(x, y, validation=0.5), algorithm, jobs=1, max_steps=1)
     rows, wanted = rlc.DatasetTask(x, y, validation=0.5).rows("search")
     assert np.mean(np.asarray(rlc.Runtime(result.best)(rows)) == wanted) == pytest.approx(result.findings.best.score)
+
+
+SPARSE = {**FAST, "target_sparsity": 0.9}
+
+
+def test_the_plan_found_is_repaired_where_that_helps() -> None:
+    rows, unseen = labelled(2000), labelled(500, seed=5)
+    bare = rlc.prune(module(), data=rows, test=unseen, recovery="none", **SPARSE)
+    result = rlc.prune(module(), data=rows, test=unseen, **SPARSE)
+    best = result.findings.best
+    assert result.findings.repair == ("least_squares",)
+    assert best.score > bare.findings.best.score
+    repaired = evaluator(rlc.prunable(module(), rows[0][:1]), data=rows, recovery="least_squares")
+    plans = [bare.findings.best, *(start for start in result.findings.starts if start.meets)]
+    assert best.score == max(repaired.score(plan.kept) for plan in plans)
+    assert accuracy(result.model, *rows) == pytest.approx(best.score)
+    assert accuracy(result.model, *unseen) == pytest.approx(best.final)
+    assert accuracy(bare.model, *unseen) == pytest.approx(bare.findings.best.final)
+    assert any("repaired without training (least_squares)" in note for note in result.notes)
+    for mask, layer in zip(result.masks, (result.model[0], result.model[2])):
+        assert not layer.weight.detach().numpy()[~mask].any()
+
+
+def test_a_training_starts_from_the_plan_as_pruned(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"data": labelled(2000), **SPARSE}
+    wanted = rlc.prune(module(), recovery="none", finetune_epochs=1, **given)
+    rlc.prune(module(), run_dir=tmp_path, **given)
+    result = rlc.prune(module(), run_dir=tmp_path, finetune_epochs=1, **given)  # goes on from the repaired run
+    assert result.findings.repair == ()
+    assert result.tuned == wanted.tuned
+    assert torch.equal(result.model[0].weight, wanted.model[0].weight)
+
+
+def test_a_network_on_a_dataset_is_repaired_too() -> None:
+    rng = np.random.default_rng(3)
+    sizes = ((64, 8), (3, 64))
+    weights = [rng.standard_normal(size).astype(np.float32) for size in sizes]
+    biases = [np.zeros(size[0], np.float32) for size in sizes]
+    network = rlc.Network(
+        (Dense(weights[0], biases[0], "relu"), Dense(weights[1], biases[1])), Contract((8,), Argmax())
+    )
+    x = rng.standard_normal((2000, 8)).astype(np.float32)
+    task = rlc.DatasetTask(x, np.asarray(rlc.Runtime(network)(x)))
+    result = rlc.compress(network, task, rlc.PuRL(**SPARSE), jobs=1)
+    found, best = result.findings, result.best_candidate
+    assert found.repair == ("least_squares",)
+    assert best is not None
+    for split, told in (("search", found.best.score), ("final", float(best.values.mean()))):
+        rows, wanted = task.rows(split)
+        assert np.mean(np.asarray(rlc.Runtime(result.best)(rows)) == wanted) == pytest.approx(told)
+    for layer, cut, weight in zip(result.best.dense_layers(), result.cut.dense_layers(), weights):
+        assert np.array_equal(layer.mask, cut.mask)
+        assert np.array_equal(cut.weight * cut.mask, weight * cut.mask)
+        assert not np.array_equal(layer.weight * layer.mask, cut.weight * cut.mask)
+
+
+def test_an_interrupted_search_is_not_repaired() -> None:
+    result = rlc.prune(module(), data=labelled(2000), max_steps=2, **SPARSE)
+    assert result.findings.repair == ()
 
 
 def test_a_network_is_pruned_and_tuned_on_prepared_rows() -> None:

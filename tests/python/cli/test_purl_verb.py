@@ -51,7 +51,7 @@ def test_a_run_leaves_policy_plan_and_reports(files: tuple[Path, Path, Path], tm
     model, state, data = files
     done = run(model, data, tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "pruned, weights as they were" in done.stdout
+    assert "pruned, weights as they were: " in done.stdout
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"policy.rlc", "plan.json", "pruning.md", "pruning.json", "report.json", "run.json"} <= names
     found = json.loads((tmp_path / "run" / "pruning.json").read_text())

@@ -44,7 +44,7 @@ class PuRL(Settings):
             settings: fields that differ from these.
         """
         base: dict[str, Any] = {"exact": False, "grid": "alpha", "starts": (), "distortion": False, "search": "none"}
-        base |= {"episodes": 100, "reward": "dense", "pareto": 0}
+        base |= {"episodes": 100, "reward": "dense", "pareto": 0, "recovery": "none"}
         return cls(**{**base, **settings})
 
     def start(self, problem: Problem, emit: Emit) -> State:

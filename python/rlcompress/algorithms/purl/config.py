@@ -7,11 +7,12 @@ from typing import Literal
 
 from rlcompress.engine.config import settle_types
 from rlcompress.errors import InvalidValueError
+from rlcompress.layerwise.recovery import Recovery
 
 Grid = Literal["fine", "alpha"]
 Search = Literal["refine", "random", "none"]
 Reward = Literal["dense", "terminal", "potential"]
-Recovery = Literal["none", "batchnorm", "least_squares"]
+Repair = Literal["auto", "none", "batchnorm", "least_squares"]
 STARTS = ("lamp", "erk", "global", "uniform")
 
 
@@ -44,8 +45,19 @@ class Settings:
     reward: Reward = field(default="potential", metadata=_help("what the agent is told after each layer"))
     beta: float = field(default=5.0, metadata=_help("weight of missed targets in the reward"))
     min_keep: float = field(default=0.001, metadata=_help("share of each layer's weights that is kept at least"))
-    recovery: Recovery = field(default="none", metadata=_help("repair without training while plans are judged"))
+    recovery: Repair = field(
+        default="auto",
+        metadata=_help(
+            "repair without training: auto repairs the plan found where rows judge it, that helps it on rows held back "
+            "and no fine-tuning follows; batchnorm or least_squares repair every plan that is judged; or none"
+        ),
+    )
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))
+
+    @property
+    def judged_with(self) -> Recovery | None:
+        """The recovery with which every plan is judged."""
+        return None if self.recovery == "auto" or self.recovery == "none" else self.recovery  # mypy
 
     def __post_init__(self) -> None:
         if isinstance(self.starts, (str, list)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from rlcompress.algorithms.purl.allotment import Allotment, Kept
 from rlcompress.algorithms.purl.config import Settings
@@ -11,6 +13,7 @@ from rlcompress.algorithms.purl.judging import Judge
 from rlcompress.algorithms.purl.searching import check_judged
 from rlcompress.algorithms.purl.state import State
 from rlcompress.layerwise.plan import Plan
+from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rewards import Reward
 
 
@@ -77,6 +80,7 @@ class Findings:
         returns: sums of rewards, per episode.
         first_feasible: episode (from 1) whose own plan first met both targets, or None.
         notes: what the user must know.
+        repair: recoveries that the model of the plan had after the search, which its scores contain.
     """
 
     plan: Plan
@@ -93,6 +97,7 @@ class Findings:
     returns: tuple[float, ...]
     first_feasible: int | None
     notes: tuple[str, ...]
+    repair: tuple[Recovery, ...] = ()
 
     @property
     def feasible(self) -> bool:
@@ -128,8 +133,12 @@ def chosen(journal: Journal, rollouts: list[Kept], allowed: Allotment, settings:
     return max(plans, key=merit)
 
 
-def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State) -> Findings:
+def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State, repairs: bool = False) -> Findings:
     """The findings of a state.
+
+    Args:
+        judge, allowed, settings, state: of the search.
+        repairs: whether the plan is repaired without training where that helps.
 
     Raises:
         EvaluationError: the judge failed on every plan that could be returned.
@@ -138,6 +147,9 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     index = chosen(journal, rollouts, allowed, settings)
+    repair: tuple[Recovery, ...] = ()
+    if repairs:
+        index, repair = _repaired(judge, allowed, settings, journal, index)
     kept = journal.plan(index)
     finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
     known = journal.known()
@@ -150,7 +162,12 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         )
 
     wanted = target_score(journal, settings)
-    best = finding(index)
+    best, notes = finding(index), list(state.notes)
+    if repair:
+        score = judge.recovering(repair).scores([kept]).values[0]
+        names = " and ".join(repair)
+        notes.append(f"repaired without training ({names}): {score:.4f} in place of {best.score:.4f} as pruned")
+        best = replace(best, score=score)
     return Findings(
         plan=judge.prunable.plan(kept),
         layers=layer_findings(judge, allowed, kept, known),
@@ -165,8 +182,25 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State)
         episodes=state.episodes,
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
-        notes=(*state.notes, *_notes(best, wanted, settings, allowed, state)),
+        notes=(*notes, *_notes(best, wanted, settings, allowed, state)),
+        repair=repair,
     )
+
+
+def _repaired(
+    judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int
+) -> tuple[int, tuple[Recovery, ...]]:
+    """Place of the plan that scores best once repaired, this one or a free start within the budget, and the repair.
+
+    What damages a network least untrained is not always what is mended best.
+    """
+    repair = judge.repair(journal.plan(index))
+    if not repair:
+        return index, ()
+    starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]
+    places = [index, *(starts if allowed.meets(journal.plan(index)) else [])]
+    scores = judge.recovering(repair).scores([journal.plan(at) for at in places]).values
+    return places[int(np.argmax(scores))], repair
 
 
 def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rlcompress.layerwise.prunable import Prunable
 from rlcompress.optional import require
-from rlcompress.training.tensor_digest import feed_tensor
+from rlcompress.training.tensor_digest import feed_tensor, function_name
 
 
 def problem_identity(target: Prunable, data: Any, test: Any, metric: Any, evaluate: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def problem_identity(target: Prunable, data: Any, test: Any, metric: Any, evalua
     if target.network is not None:
         contract = target.network.contract
         _feed(found, [vars(contract.head), contract.selected, vars(contract.normalisation or contract.head)])
-    named = {"metric": _name(metric), "evaluate": _name(evaluate)}
+    named = {"metric": function_name(metric), "evaluate": function_name(evaluate)}
     return {"model": found.hexdigest(), "data": rows_digest(data), "test": rows_digest(test), **named}
 
 
@@ -42,13 +42,6 @@ def rows_digest(data: Any) -> str:
     found = hashlib.sha256()
     _feed(found, data)
     return found.hexdigest()
-
-
-def _name(function: Any) -> Any:
-    if not callable(function):
-        return function
-    kind = type(function)
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', kind.__qualname__)}"
 
 
 def _feed(found: Any, value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.metrics import Metric
 from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.prunable import Prunable, prunable
+from rlcompress.layerwise.recovery import Recovery
+from rlcompress.layerwise.repair import best_recovery
 from rlcompress.layerwise.rows import example_of
 from rlcompress.layerwise.thresholds import alpha_counts
 from rlcompress.network import Network
@@ -92,6 +94,23 @@ class Judge:
             return self.evaluator.model(kept)
         return self.prunable.apply(self.prunable.plan(kept))
 
+    @property
+    def recovers(self) -> bool:
+        """Whether models are recovered before they are judged."""
+        return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
+
+    def repair(self, kept: Kept) -> tuple[Recovery, ...]:
+        """The recovery without training that helps this plan, as its score on rows held back says; else none."""
+        if not isinstance(self.evaluator, DataEvaluator) or self.recovers or kept == self.dense:
+            return ()
+        return tuple(sorted(best_recovery(self.evaluator, kept)))
+
+    def recovering(self, recovery: Sequence[Recovery]) -> Judge:
+        """The same rows as judge of models that are recovered so; itself where nothing is."""
+        if not recovery or not isinstance(self.evaluator, DataEvaluator):
+            return self
+        return replace(self, evaluator=self.evaluator.recovering(frozenset(recovery)))
+
     def release(self) -> None:
         """Give the memory of cached activations back."""
         if isinstance(self.evaluator, DataEvaluator):
@@ -142,21 +161,56 @@ class ModelTask:
 
 
 @dataclass(frozen=True, eq=False)
+class FinalRows:
+    """Rows for final figures, that no search sees.
+
+    Args:
+        plain: judge on them of models as they are pruned.
+        data: as the module takes them.
+        metric: of them.
+    """
+
+    plain: Judge
+    data: Any
+    metric: Metric
+
+    def judge(self, judge: Judge) -> Judge:
+        """The judge on these rows of the models that this judge of a search gives."""
+        if not judge.recovers:
+            return self.plain
+        return Judge(judge.prunable, _Returned(judge, self.data, self.metric))
+
+
+def final_rows(target: Prunable, test: Any, metric: Metric) -> FinalRows | None:
+    """These rows for final figures; None without any.
+
+    Raises:
+        InvalidValueError: rows that do not fit.
+    """
+    if test is None:
+        return None
+    plain = evaluator(target, data=test, metric=metric, cache_bytes=0)  # a few plans, each once
+    return FinalRows(Judge(target, plain), prepared(target.network, test), metric)
+
+
+@dataclass(frozen=True, eq=False)
 class ModelProblem:
     """A torch module to prune: what the process takes in place of a `Problem` of networks.
 
     Args:
         judge: of the search.
         task: its name for the log.
-        final: judge on rows that the search never sees, or None.
+        final: rows that the search never sees, or None.
         seed, jobs: as in `Problem`.
+        tuned: whether the plan is fine-tuned afterwards.
     """
 
     judge: Judge
     task: ModelTask
-    final: Judge | None = None
+    final: FinalRows | None = None
     seed: int = 0
     jobs: int = 1
+    tuned: bool = False
 
 
 def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:
@@ -168,7 +222,7 @@ def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:
     if isinstance(problem, ModelProblem):
         return problem.judge
     model, task = prunable(problem.teacher), problem.task
-    recovery = None if settings.recovery == "none" else settings.recovery
+    recovery = settings.judged_with
     rows = getattr(task, "rows", None)
     if rows is not None and isinstance(problem.teacher.contract.head, (Argmax, Raw)):
         x, y = rows("search")
@@ -185,19 +239,6 @@ def score_as_it_is(module: Any, metric: Metric, data: Any = None, evaluate: Any 
     target = prunable(module, None if data is None else example_of(data))
     judge = evaluator(target, data=data, evaluate=evaluate, metric=metric, cache=False)
     return judge.score(target.ceilings)
-
-
-def final_judge(judge: Judge, test: Any, metric: Metric) -> Judge:
-    """The judge on rows that the search never sees, of the models that it would return.
-
-    Raises:
-        InvalidValueError: rows that do not fit.
-    """
-    target = judge.prunable
-    plain = evaluator(target, data=test, metric=metric, cache_bytes=0)  # a few plans, each once
-    if not (isinstance(judge.evaluator, DataEvaluator) and judge.evaluator.recovering):
-        return Judge(target, plain)
-    return Judge(target, _Returned(judge, prepared(target.network, test), metric))
 
 
 @dataclass

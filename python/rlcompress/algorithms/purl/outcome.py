@@ -17,6 +17,7 @@ from rlcompress.engine.events import CandidateScored, Emit, PhaseStarted
 from rlcompress.engine.measuring import measured
 from rlcompress.engine.result import Candidate, Result, Role
 from rlcompress.engine.versions import versions
+from rlcompress.network import Network
 from rlcompress.problem import Problem
 from rlcompress.statistics import bootstrap_interval
 
@@ -33,6 +34,14 @@ class PuRLResult(Result):
 
     findings: Findings = None  # type: ignore[assignment]  # after fields with defaults; always given
 
+    @property
+    def cut(self) -> Network:
+        """The best network as it was pruned, nothing repaired: what a training starts from."""
+        if not self.findings.repair:
+            return self.best
+        dense, best = self.teacher.network, self.best.dense_layers()
+        return dense.with_layers([layer.with_mask(of.mask) for layer, of in zip(dense.dense_layers(), best)])
+
 
 def final_step(
     problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State, emit: Emit
@@ -48,7 +57,7 @@ def final_step(
     kept = state.journal.plan(index)
     if isinstance(problem, ModelProblem):
         assert problem.final is not None
-        values = np.array(problem.final.scores([kept]).values)
+        values = np.array(problem.final.judge(judge).scores([kept]).values)
     else:
         task = problem.task
         network = judge.network(kept)
@@ -70,11 +79,13 @@ def outcome_of(
     problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State
 ) -> Any:
     """The findings, and for a `Network` the result around them."""
-    found = findings(judge, allowed, settings, state)
+    found = findings(judge, allowed, settings, state, _repairs(problem, settings, state))
+    repaired = judge.recovering(found.repair)
     if isinstance(problem, ModelProblem):
-        return found
+        return found if problem.final is None or not found.repair else _finally(found, problem.final.judge(repaired))
+    state = replace(state, figures=tuple(_figure(problem, repaired, figure, found) for figure in state.figures))
     candidates = {
-        figure.name: _candidate(problem, judge, state, figure, found)
+        figure.name: _candidate(problem, repaired if figure.name == "best" else judge, state, figure, found)
         for figure in state.figures
         if figure.name != "teacher"
     }
@@ -99,6 +110,25 @@ def outcome_of(
     )
 
 
+def _repairs(problem: Problem | ModelProblem, settings: Settings, state: State) -> bool:
+    """Whether the plan is to be repaired: at the end alone, and not before a training, which does as well without."""
+    follows = isinstance(problem, ModelProblem) and problem.tuned
+    return settings.recovery == "auto" and state.phase == "done" and not follows
+
+
+def _finally(found: Findings, final: Judge) -> Findings:
+    """The findings with the repaired model's final score in place of the pruned one's."""
+    return replace(found, best=replace(found.best, final=final.scores([found.best.kept]).values[0]))
+
+
+def _figure(problem: Problem, repaired: Judge, figure: Figure, found: Findings) -> Figure:
+    """The final figure; of the best plan that of its repaired network."""
+    if figure.name != "best" or not found.repair:
+        return figure
+    count = units_of(problem.task, "final", _FINAL_EPISODES)
+    return replace(figure, values=problem.task.score(repaired.network(found.best.kept), "final", 0, count).values)
+
+
 def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, found: Findings) -> Candidate:
     roles: dict[str, Role] = {"teacher": "teacher", "best": "candidate"}
     role = roles.get(figure.name, "baseline")
@@ -115,7 +145,7 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
     return measured(
         "teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
         role,
-        "teacher" if role == "teacher" else "pruned",
+        "teacher" if role == "teacher" else "repaired" if judge.recovers else "pruned",
         network,
         figure.values,
         "final" if state.figures else "search",

@@ -15,7 +15,7 @@ from rlcompress.algorithms.purl import PuRL
 from rlcompress.algorithms.purl.finalists import Finals, with_finalist
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
 from rlcompress.algorithms.purl.identity import problem_identity
-from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask, final_judge
+from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask, final_rows
 from rlcompress.algorithms.purl.tuning import (
     PlanTraining,
     Tuning,
@@ -147,7 +147,7 @@ def prune(
             was interrupted.
         finetune: how to train, in place of `finetune_epochs`: epochs and seed are its own then.
         finetune_data: `(x, y)` to fine-tune on; `data` unless given.
-        augment: (x batch, torch.Generator) to x batch, for fine-tuning.
+        augment: (x batch, torch.Generator) to x batch, for fine-tuning; a run folder knows it by its name.
         gradual: fine-tuning starts from the dense model instead of the pruned one, and weights go on this schedule
             until each layer has the plan's count: better at high sparsities. Which ones stay is then learnt, so that
             the plan on another copy keeps others than `masks` do.
@@ -178,12 +178,12 @@ def prune(
     if example_inputs is None and data is not None:
         example_inputs = example_of(data)
     target = prunable(model, example_inputs, skip)
-    recovery = None if process.recovery == "none" else process.recovery
+    recovery = process.judged_with
     judge = Judge(target, evaluator(target, data=data, evaluate=evaluate, metric=metric, recovery=recovery), jobs)
-    final = None if test is None else final_judge(judge, test, metric)
+    final = final_rows(target, test, metric)
     training_rows = finetune_data if finetune_data is not None else data
     wanted = tuning and tuning_of(judge, tuning, training_rows, augment, gradual)
-    problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs)
+    problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs, wanted is not None)
     identity = problem_identity(target, data, test, metric, evaluate)
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), identity)
     if wanted and outcome.reason != "interrupted":
@@ -239,7 +239,7 @@ def _result(problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
         text = f"ended early, {outcome.reason} after step {outcome.steps}: a longer run may find better plans"
         found = replace(found, notes=(*found.notes, text))
     target, network = judge.prunable, None
-    model = judge.model(found.best.kept)
+    model = judge.recovering(found.repair).model(found.best.kept)
     if target.network is not None:
         told = {"pruning": found.plan.to_json(), "score": found.best.score, "seed": problem.seed}
         network = target.network_of(model, found.plan).with_metadata(**told)

@@ -18,7 +18,7 @@ from rlcompress.algorithms.purl.identity import rows_digest
 from rlcompress.algorithms.purl.judging import Judge, score_as_it_is
 from rlcompress.arrays import BoolArray
 from rlcompress.engine.events import Emit, Progress, RunFinished, RunStarted
-from rlcompress.errors import InvalidValueError, whole_number
+from rlcompress.errors import DivergenceError, InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.prepared_rows import network_inputs, prepared
@@ -33,6 +33,7 @@ from rlcompress.training.model_inputs import input_type, outputs_of
 from rlcompress.training.objective import Objective
 from rlcompress.training.precision import widen
 from rlcompress.training.private_copy import preserved_generators
+from rlcompress.training.tensor_digest import function_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,10 @@ class Tuning:
     schedule: Schedule | None = None
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """What tells two trainings apart besides settings and rows."""
-        return () if self.schedule is None else (repr(self.schedule),)
+    def digest(self) -> str:
+        """Short digest of what tells two trainings apart; the change of batches counts by its name."""
+        told = (self.settings, self.schedule, function_name(self.augment), rows_digest(self.rows))
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 def tuning_settings(given: FineTuning | None, epochs: int, seed: int) -> FineTuning | None:
@@ -140,13 +142,15 @@ class PlanTraining:
     judge: Judge
     judging: dict[str, Any]
 
-    def trained(self, plan: Plan, wanted: Tuning, on_epoch: Report | None = None, kept: Path | None = None) -> Trained:
+    def trained(
+        self, plan: Plan, wanted: Tuning, on_epoch: Report | None = None, checkpoint: Path | None = None
+    ) -> Trained:
         """The plan's module after this training, taught by the dense one."""
         from rlcompress.training.sparse_finetune import fine_tune, gradual
 
         target = self.judge.prunable
         dense, masks = target.plan(self.judge.dense), target.masks(plan)
-        told: dict[str, Any] = {"augment": wanted.augment, "on_epoch": on_epoch, "checkpoint": kept}
+        told: dict[str, Any] = {"augment": wanted.augment, "on_epoch": on_epoch, "checkpoint": checkpoint}
         told["teacher"] = target.apply(dense)
         if wanted.schedule is None:
             held = dict(zip(plan.layers, masks))
@@ -157,8 +161,11 @@ class PlanTraining:
         return Trained(model, tuple(found[name] for name in plan.layers))
 
     def score(self, kept: Kept, wanted: Tuning) -> float:
-        """Score of a plan on the rows of the search after this training."""
-        return self.score_of(self.trained(self.judge.prunable.plan(kept), wanted).model)
+        """Score of a plan on the rows of the search after this training; -inf where the training diverges."""
+        try:
+            return self.score_of(self.trained(self.judge.prunable.plan(kept), wanted).model)
+        except DivergenceError:
+            return float("-inf")
 
     def score_of(self, module: Any) -> float:
         """Score of a module on the rows of the search, nothing recovered."""
@@ -167,8 +174,8 @@ class PlanTraining:
 
 def checkpoint_of(folder: Path, plan: Plan, tuning: Tuning) -> Path:
     """Where the fine-tuning of this plan on these rows is kept: a search that goes on to another plan trains afresh."""
-    told = [plan.to_json(), repr(tuning.settings), rows_digest(tuning.rows), *tuning.told]
-    return folder / f"finetune-{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]}.ckpt"
+    told = json.dumps(plan.to_json(), sort_keys=True)
+    return folder / f"finetune-{tuning.digest}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.ckpt"
 
 
 @contextmanager
