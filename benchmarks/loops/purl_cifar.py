@@ -115,11 +115,11 @@ class Bench:
         return untrained.plan, found.model, found.plan
 
 
-def all_rows(bench: Bench, sparsities: list[float], rows_file: Path) -> list[dict[str, Any]]:
+def all_rows(bench: Bench, sparsities: list[float], methods: list[str], rows_file: Path) -> list[dict[str, Any]]:
     """Rows of the table for one dense network; those in `rows_file` are not made again."""
     rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
     made = {(row["target"], row["method"]) for row in rows}
-    for sparsity, method in product(sparsities, METHODS):
+    for sparsity, method in product(sparsities, methods):
         if (sparsity, method) not in made:
             rows.append(bench.row(method, sparsity))
             print(json.dumps(rows[-1]), flush=True)
@@ -137,11 +137,12 @@ def interval(values: list[float]) -> str:
 def markdown(runs: list[dict[str, Any]]) -> str:
     """The table over all runs."""
     lines = ["# PuRL on CIFAR-10: test accuracy in percent (mean ± 95 % interval over seeds)", ""]
-    for name in sorted({run["net"] for run in runs}):
-        mine = [run for run in runs if run["net"] == name]
+    for name, epochs in sorted({(run["net"], run["settings"]["tune_epochs"]) for run in runs}, reverse=True):
+        mine = [run for run in runs if (run["net"], run["settings"]["tune_epochs"]) == (name, epochs)]
         facts = mine[0]["settings"]
         dense = interval([run["rows"][0]["dense"] for run in mine])
-        lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {len(mine)} seeds", ""]
+        seeds = f"{len(mine)} seed{'s' if len(mine) > 1 else ''}"
+        lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {epochs} epochs, {seeds}", ""]
         lines += [
             f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
             f"{facts['plans']} plans per search and {facts['finalists']} finalists; {facts['tune_epochs']} epochs of "
@@ -151,13 +152,13 @@ def markdown(runs: list[dict[str, Any]]) -> str:
             "| removed % | method | judge, before | test, before | test, fine-tuned | below dense | seconds |",
             "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
         ]
-        for target in facts["sparsities"]:
-            for method in METHODS:
-                rows = [r for run in mine for r in run["rows"] if (r["target"], r["method"]) == (target, method)]
-                cells = [interval([row[key] for row in rows]) for key in ("judge", "before", "after")]
-                cells.append(interval([row["dense"] - row["after"] for row in rows]))
-                seconds = np.mean([row["seconds"] for row in rows])
-                lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
+        made = {(row["target"], row["method"]) for run in mine for row in run["rows"]}
+        for target, method in sorted(made, key=lambda one: (one[0], METHODS.index(one[1]))):
+            rows = [row for run in mine for row in run["rows"] if (row["target"], row["method"]) == (target, method)]
+            cells = [interval([row[key] for row in rows]) for key in ("judge", "before", "after")]
+            cells.append(interval([row["dense"] - row["after"] for row in rows]))
+            seconds = np.mean([row["seconds"] for row in rows])
+            lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -173,6 +174,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000, help="training images to use")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--sparsities", type=float, nargs="+", default=[0.8, 0.9, 0.95])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--dense-epochs", type=int, default=10)
     parser.add_argument("--tune-epochs", type=int, default=2)
     parser.add_argument("--tune-rate", type=float, default=1e-2, help="highest learning rate of the fine-tuning")
@@ -183,19 +185,20 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
         for name in arguments.networks:
-            path = arguments.out / f"purl-cifar-{name}-width{arguments.width}-seed{seed}.json"
+            stem = f"purl-cifar-{name}-width{arguments.width}-tuned{arguments.tune_epochs}"
+            path = arguments.out / f"{stem}-seed{seed}.json"
             if path.exists():
                 continue
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
-            kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}-tuned{arguments.tune_epochs}"
+            kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}"
             kind += f"-rate{arguments.tune_rate:g}-plans{arguments.plans}-finalists{arguments.finalists}"
             folder = arguments.nets / f"{path.stem}-{kind}"
             folder.mkdir(parents=True, exist_ok=True)
             tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
             bench = Bench(model, data, tuning, arguments.plans, arguments.finalists, folder)
-            rows = all_rows(bench, arguments.sparsities, folder / "rows.json")
-            told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists", "sparsities")
+            rows = all_rows(bench, arguments.sparsities, arguments.methods, folder / "rows.json")
+            told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists")
             settings = {key: getattr(arguments, key) for key in told}
             settings["command"] = (
                 f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"

@@ -11,7 +11,7 @@ import numpy as np
 from rlcompress.arrays import FloatArray
 from rlcompress.errors import InvalidValueError
 from rlcompress.network import Network
-from rlcompress.training.labelled_rows import is_pair
+from rlcompress.training.labelled_rows import check_rereadable, is_pair
 
 
 def network_inputs(network: Network, x: Any) -> FloatArray:
@@ -42,11 +42,15 @@ def prepared(network: Network | None, data: Any) -> Any:
     Args:
         network: the one whose layers will read them, or None.
         data: `(x, y)` arrays, or an iterable of such batches, which is read again each time as it was.
+
+    Raises:
+        InvalidValueError: observations of another size, or an iterator, which can be read only once.
     """
     if network is None or data is None:
         return data
     if is_pair(data):
         return network_inputs(network, data[0]), data[1]
+    check_rereadable(data)
     return _PreparedBatches(network, data)
 
 

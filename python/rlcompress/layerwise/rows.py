@@ -11,7 +11,7 @@ import numpy as np
 from rlcompress.errors import InvalidValueError
 from rlcompress.layerwise.traced_layers import call_arguments
 from rlcompress.optional import require
-from rlcompress.training.labelled_rows import is_pair, whole_rows
+from rlcompress.training.labelled_rows import check_rereadable, is_pair, whole_rows
 from rlcompress.training.model_inputs import parts, taken
 from rlcompress.training.private_copy import preserved_generators
 
@@ -123,16 +123,8 @@ def _pairs(data: Any, batch_size: int) -> Iterable[tuple[Any, Any]]:
             chosen = order[start : start + batch_size]
             yield taken(x, chosen), y[chosen]
         return
-    try:
-        batches = iter(data)
-    except TypeError:
-        raise InvalidValueError(f"data: (x, y) or a DataLoader expected, found {type(data).__name__}") from None
-    if batches is data:
-        raise InvalidValueError(
-            f"data: {type(data).__name__} can be read only once, and rows are read several times; "
-            "give (x, y) arrays, a list of batches or a DataLoader"
-        )
-    for batch in batches:
+    check_rereadable(data)
+    for batch in data:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise InvalidValueError(f"data: batches of (x, y) expected, found {type(batch).__name__}")
         yield batch[0], batch[1]

@@ -128,6 +128,23 @@ class LabelledRows:
             )
 
 
+def check_rereadable(data: Any) -> None:
+    """Batches must be there each time they are asked for.
+
+    Raises:
+        InvalidValueError: nothing to iterate over, or an iterator.
+    """
+    try:
+        batches = iter(data)
+    except TypeError:
+        raise InvalidValueError(f"data: (x, y) or a DataLoader expected, found {type(data).__name__}") from None
+    if batches is data:
+        raise InvalidValueError(
+            f"data: {type(data).__name__} can be read only once, and rows are read several times; "
+            "give (x, y) arrays, a list of batches or a DataLoader"
+        )
+
+
 def is_pair(data: Any) -> bool:
     """Whether data are (x, y) of all rows, not two batches: y is an array, or a list that holds none."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:

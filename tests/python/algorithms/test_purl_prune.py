@@ -149,6 +149,14 @@ def test_a_network_is_pruned_and_tuned_on_prepared_rows() -> None:
         assert np.array_equal(mask, layer.mask)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_batches_that_can_be_read_once_are_refused(whole: bool) -> None:
+    x, y = labelled()
+    model = solver() if whole else module()
+    with pytest.raises(InvalidValueError, match="read only once"):
+        rlc.prune(model, data=((x, y) for _ in range(1)), example_inputs=torch.tensor(x[:1]), **FAST)
+
+
 def test_a_dataset_is_normalised_once() -> None:
     network, x, y = normalised()
     result = rlc.compress(network, rlc.DatasetTask(x, y), rlc.PuRL(**FAST), jobs=1, max_steps=0)

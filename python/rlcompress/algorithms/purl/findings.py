@@ -243,7 +243,8 @@ def _notes(best: PlanFinding, wanted: float, settings: Settings, allowed: Allotm
         text = f"no plan at sparsity {settings.target_sparsity:g} keeps a score of {wanted:.4f} without training"
         dense_enough = [at for at in journal.front() if journal.scores[at] >= wanted]
         if dense_enough:
-            text += f"; the sparsest that does removes {100 * allowed.sparsity(journal.plan(dense_enough[-1])):.2f} %"
+            removed = allowed.sparsity(journal.plan(dense_enough[-1]))
+            text += f"; the sparsest that does as pruned removes {100 * removed:.2f} %"
         notes.append(f"{text}; the plan is the closest one")
     failed = int((journal.scores == float("-inf")).sum())
     if failed:
