@@ -147,9 +147,8 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     index = chosen(journal, rollouts, allowed, settings)
-    repair: tuple[Recovery, ...] = ()
-    if repairs:
-        index, repair = _repaired(judge, allowed, settings, journal, index)
+    repaired = _repaired(judge, allowed, settings, journal, index) if repairs else _Repaired(index)
+    index = repaired.index
     kept = journal.plan(index)
     finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
     known = journal.known()
@@ -163,9 +162,8 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
 
     wanted = target_score(journal, settings)
     best, notes = finding(index), list(state.notes)
-    if repair:
-        score = judge.recovering(repair).scores([kept]).values[0]
-        names = " and ".join(repair)
+    if repaired.recovery:
+        names, score = " and ".join(repaired.recovery), repaired.score
         notes.append(f"repaired without training ({names}): {score:.4f} in place of {best.score:.4f} as pruned")
         best = replace(best, score=score)
     return Findings(
@@ -183,24 +181,32 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
         notes=(*notes, *_notes(best, wanted, settings, allowed, state)),
-        repair=repair,
+        repair=repaired.recovery,
     )
 
 
-def _repaired(
-    judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int
-) -> tuple[int, tuple[Recovery, ...]]:
-    """Place of the plan that scores best once repaired, this one or a free start within the budget, and the repair.
+@dataclass(frozen=True)
+class _Repaired:
+    """The plan to return: its place in the journal, how it is repaired, and its score then."""
+
+    index: int
+    recovery: tuple[Recovery, ...] = ()
+    score: float = float("nan")
+
+
+def _repaired(judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int) -> _Repaired:
+    """The plan that scores best once repaired: this one, or a free start within the budget.
 
     What damages a network least untrained is not always what is mended best.
     """
-    repair = judge.repair(journal.plan(index))
-    if not repair:
-        return index, ()
+    recovery = judge.repair(journal.plan(index))
+    if not recovery:
+        return _Repaired(index)
     starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]
     places = [index, *(starts if allowed.meets(journal.plan(index)) else [])]
-    scores = judge.recovering(repair).scores([journal.plan(at) for at in places]).values
-    return places[int(np.argmax(scores))], repair
+    scores = judge.recovering(recovery).scores([journal.plan(at) for at in places]).values
+    best = int(np.argmax(scores))
+    return _Repaired(places[best], recovery, scores[best])
 
 
 def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:
