@@ -36,18 +36,19 @@ class LayerCalibration:
         counts = Counter(id(module) for module in called)
         norms = require("torch.nn.modules.batchnorm")._BatchNorm
         notes = []
-        self._norms: dict[int, tuple[Any, Any]] = {}
-        self._layers: dict[int, tuple[int, Any]] = {}
+        # By module, not by its `id`, which is another one in a worker process.
+        self._norms: dict[Any, tuple[Any, Any]] = {}
+        self._layers: dict[Any, tuple[int, Any]] = {}
         for module in called:
             if "batchnorm" in recovery and isinstance(module, norms) and module.running_mean is not None:
                 if counts[id(module)] == 1:
-                    self._norms[id(module)] = (module.running_mean.clone(), module.running_var.clone())
+                    self._norms[module] = (module.running_mean.clone(), module.running_var.clone())
                 else:
                     notes.append(f"a shared {type(module).__name__} keeps its statistics")
         for index, module in enumerate(weights.modules if "least_squares" in recovery else []):
             name = weights.prunable.layers[index].name
             if counts[id(module)] == 1 and fits(module):
-                self._layers[id(module)] = (index, None if module.bias is None else module.bias.data)
+                self._layers[module] = (index, None if module.bias is None else module.bias.data)
             else:
                 notes.append(f"{name}: not fitted again, it is called more than once or is no layer for least squares")
         self.notes = tuple(notes)
@@ -59,22 +60,22 @@ class LayerCalibration:
         touched = self._program.entries[first] if first < len(kept) else len(self._program.nodes)
 
         def prepare(index: int, module: Any, inputs: Any) -> None:
-            if id(module) in self._norms:
+            if module in self._norms:
                 self._estimate(module, inputs if index > touched else None)
-            elif id(module) in self._layers:
+            elif module in self._layers:
                 self._fit(module, inputs, kept)
 
         self._program.run(values, start, saves, prepare=prepare)
 
     def _estimate(self, module: Any, inputs: Any) -> None:
         if inputs is None:
-            module.running_mean, module.running_var = self._norms[id(module)]
+            module.running_mean, module.running_var = self._norms[module]
             return
         axes = [axis for axis in range(inputs.ndim) if axis != 1]
         module.running_var, module.running_mean = require("torch").var_mean(inputs, dim=axes, correction=0)
 
     def _fit(self, module: Any, inputs: Any, kept: Sequence[int]) -> None:
-        index, bias = self._layers[id(module)]
+        index, bias = self._layers[module]
         dense = self._weights.dense[index]
         if kept[index] == self._weights.prunable.ceilings[index]:
             if bias is not None:

@@ -62,6 +62,7 @@ class DataEvaluator:
         calibration: Batch | None = None,
     ) -> None:
         self._prunable, self._metric, self._calibration = prunable, metric, calibration
+        self._cache_bytes = cache_bytes
         self._model = prunable.working_copy()
         self._weights = WorkingWeights(prunable, self._model)
         self._batches = tuple(batches)
@@ -77,6 +78,11 @@ class DataEvaluator:
         if cache_bytes is not None or recovery:
             with preserved_generators():
                 self._forward = self._cached(dense, cache_bytes or 0, recovery)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker process traces the model anew: not every traced graph can be pickled, and caches stay at home."""
+        made_of = (self._prunable, self._batches, self._metric, self.recovery, self._cache_bytes, self._calibration)
+        return DataEvaluator, made_of
 
     @property
     def prunable(self) -> Prunable:

@@ -125,6 +125,13 @@ def test_a_network_on_a_dataset_is_repaired_too() -> None:
         assert not np.array_equal(layer.weight * layer.mask, cut.weight * cut.mask)
 
 
+def test_workers_have_no_influence_on_a_repaired_plan() -> None:
+    alone, helped = (rlc.prune(module(), data=labelled(2000), jobs=jobs, **SPARSE) for jobs in (1, 2))
+    assert alone.findings.repair
+    assert alone.findings.best == helped.findings.best
+    assert all(torch.equal(a, b) for a, b in zip(alone.model.state_dict().values(), helped.model.state_dict().values()))
+
+
 def test_an_interrupted_search_is_not_repaired() -> None:
     result = rlc.prune(module(), data=labelled(2000), max_steps=2, **SPARSE)
     assert result.findings.repair == ()

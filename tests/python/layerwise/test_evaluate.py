@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from rlcompress.engine.parallel import parallel_map  # noqa: E402
 from rlcompress.errors import EvaluationError, InvalidValueError  # noqa: E402
 from rlcompress.layerwise.evaluate import evaluator  # noqa: E402
 from rlcompress.layerwise.prunable import prunable  # noqa: E402
@@ -54,6 +55,16 @@ def test_cached_and_uncached_agree_to_the_last_bit(name, recovery, cache_bytes) 
         assert torch.equal(cached.predictions(plan), plain.predictions(plan))
         assert cached.score(plan) == plain.score(plan)
     assert cached.spent < plain.spent
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("recovery", [None, "batchnorm", ("least_squares", "batchnorm")])
+def test_a_worker_process_gives_the_same_scores(name, recovery) -> None:
+    build, shape = MODELS[name]
+    found, data = prunable(seeded(build), data_for(shape)[0][:1]), data_for(shape)
+    judge = evaluator(found, data=data, batch_size=32, recovery=recovery, metric="cross_entropy")
+    plans = some_plans(found.sizes, 4)
+    assert parallel_map(judge.score, plans, 2) == [judge.score(plan) for plan in plans]
 
 
 @pytest.mark.parametrize("name", MODELS)
