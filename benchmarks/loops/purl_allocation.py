@@ -4,9 +4,9 @@
 
 FOLDER holds `mnist.npz`. Every searching method judges the same number of plans on 5,000 images held out of training;
 test accuracy is looked at once per method, without any training after pruning. Plans are taken as they are pruned, but
-in rows that say otherwise: `repaired` is what the default gives back, and with least squares what is kept is fitted to
-the dense layers' outputs, layer by layer, for every plan that is judged. The second table asks whether a reward after
-every layer brings the paper's agent to a feasible plan in fewer episodes. JSON and Markdown go to `--out`.
+in rows that say otherwise: `purl, recovered` is what the default gives back, and with least squares what is kept is
+fitted to the dense layers' outputs, layer by layer, for every plan that is judged. The second table asks whether a
+reward after every layer brings the paper's agent to a feasible plan in fewer episodes. JSON and Markdown go to `--out`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from intervals import interval
 from lenet_300_100 import Mnist, dense_net, read_mnist
 
 import rlcompress as rlc
@@ -135,15 +136,15 @@ def recovered(model: Any, data: Mnist, seed: int, plans: int, in_loop: int, spar
     """Rows with what is kept fitted to the dense layers' outputs, of the free allocations too: still no training.
 
     Args:
-        plans: of the default, which repairs the plan that it found.
-        in_loop: of the search that repairs every plan.
+        plans: of the default, which recovers the plan that it found.
+        in_loop: of the search that recovers every plan.
     """
     rows = []
     for sparsity in sparsities:
         given: dict[str, Any] = {"target_sparsity": sparsity, "pareto": 0}
         default = rlc.PuRL(evaluations=plans, **given)
         in_the_loop = rlc.PuRL(recovery="least_squares", evaluations=in_loop, **given)
-        for name, algorithm in (("purl, repaired", default), ("purl, least squares", in_the_loop)):
+        for name, algorithm in (("purl, recovered", default), ("purl, least squares", in_the_loop)):
             began = time.perf_counter()
             found = rlc.prune(model, data=data.judge, test=data.test, seed=seed, algorithm=algorithm).findings
             free = [one for one in found.starts if one.origin in FREE and algorithm is in_the_loop]
@@ -168,14 +169,6 @@ def claim(model: Any, data: Mnist, seed: int, agents: int) -> list[dict[str, Any
             rows[-1] |= {"feasible": found.feasible, "score": 100 * found.best.score, "seconds": seconds}
             print(json.dumps(rows[-1]), flush=True)
     return rows
-
-
-def interval(values: list[float]) -> str:
-    """Mean and half the 95 % interval of the mean (Student's t)."""
-    if len(values) < 2:
-        return f"{np.mean(values):.2f}"
-    t = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(values), 2.0)
-    return f"{np.mean(values):.2f} ± {t * np.std(values, ddof=1) / np.sqrt(len(values)):.2f}"
 
 
 def markdown(rows: list[dict[str, Any]], claims: list[dict[str, Any]], plans: int) -> str:

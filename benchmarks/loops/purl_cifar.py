@@ -6,8 +6,8 @@ FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept i
 held out of training; the test images are looked at once before and once after fine-tuning. Free allocations are cut
 once and fine-tuned. PuRL chooses among --finalists by short trainings and lets weights go while the dense network
 trains for as many epochs (`gradual`); ERK's counts are trained so as well, which tells the way of training from the
-plan. Rows that were made are left alone, so that the command goes on where it was stopped, with a MobileNet too while
-another process does the ResNet. Writes one file per network and seed and `purl_cifar.md` over all.
+plan. Rows that were made are left alone, so that the command goes on where it was stopped, and several processes may
+share the rows among them. Writes one file per network and seed and `purl_cifar.md` over all.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from cifar_nets import NETS, Cifar, dense_net, read_cifar, shifted
+from intervals import interval
 
 import rlcompress as rlc
 from rlcompress.engine.versions import versions
@@ -35,11 +36,11 @@ from rlcompress.training.finetuning import FineTuning
 from rlcompress.training.mask_search import Schedule
 from rlcompress.training.sparse_finetune import fine_tune, gradual
 
+Row = dict[str, Any]
 FLOOR = 0.001
 RAMP = Schedule(start=0.5, ramp=0.5, refresh_steps=25, regrow=0.0, importance="magnitude")
 GRADUALLY = ", gradual"
 METHODS = (*BASELINES, "erk" + GRADUALLY, "purl")
-T_975 = (0.0, 12.71, 4.30, 3.18, 2.78)
 
 
 def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
@@ -69,19 +70,19 @@ class Bench:
     finalists: int
     folder: Path
 
-    def row(self, method: str, sparsity: float) -> dict[str, Any]:
+    def row(self, method: str, sparsity: float) -> Row:
         """Scores of a method in percent: of its plan with BatchNorm re-estimated, and of the network after training."""
         began = time.perf_counter()
         target = prunable(self.model, self.data.judge[0][:1])
-        repaired: Any = evaluator(target, data=self.data.judge, recovery="batchnorm", cache=False)
+        recovered: Any = evaluator(target, data=self.data.judge, recovery="batchnorm", cache=False)
         searched, tuned, plan = self._purl(sparsity) if method == "purl" else self._free(method, target, sparsity)
         seconds = time.perf_counter() - began
         return {
             "target": sparsity,
             "method": method,
             "sparsity": 1 - sum(plan.kept) / sum(target.sizes),
-            "judge": 100 * repaired.score(searched.kept),
-            "before": accuracy(repaired.model(searched.kept), self.data.test),
+            "judge": 100 * recovered.score(searched.kept),
+            "before": accuracy(recovered.model(searched.kept), self.data.test),
             "after": accuracy(tuned, self.data.test),
             "dense": accuracy(self.model, self.data.test),
             "seconds": seconds,
@@ -115,26 +116,21 @@ class Bench:
         return untrained.plan, found.model, found.plan
 
 
-def all_rows(bench: Bench, sparsities: list[float], methods: list[str], rows_file: Path) -> list[dict[str, Any]]:
-    """Rows of the table for one dense network; those in `rows_file` are not made again."""
-    rows: list[dict[str, Any]] = json.loads(rows_file.read_text()) if rows_file.exists() else []
-    made = {(row["target"], row["method"]) for row in rows}
+def all_rows(bench: Bench, sparsities: list[float], methods: list[str], known: list[Row]) -> list[Row]:
+    """Rows of the table for one dense network: those known, those that lie in its folder, and those asked for."""
+    made = {(row["target"], row["method"]) for row in known}
     for sparsity, method in product(sparsities, methods):
-        if (sparsity, method) not in made:
-            rows.append(bench.row(method, sparsity))
-            print(json.dumps(rows[-1]), flush=True)
-            rows_file.write_text(json.dumps(rows))
-    return rows
+        path = bench.folder / f"row-{100 * sparsity:g}-{method}.json"
+        if (sparsity, method) not in made and not path.exists():
+            row = bench.row(method, sparsity)
+            print(json.dumps(row), flush=True)
+            path.write_text(json.dumps(row))
+    found = [json.loads(path.read_text()) for path in bench.folder.glob("row-*.json")]
+    rows = {(row["target"], row["method"]): row for row in (*known, *found)}
+    return sorted(rows.values(), key=lambda row: (row["target"], METHODS.index(row["method"])))
 
 
-def interval(values: list[float]) -> str:
-    """Mean and half the 95 % interval of the mean (Student's t)."""
-    if len(values) < 2:
-        return f"{np.mean(values):.2f}"
-    return f"{np.mean(values):.2f} ± {T_975[len(values) - 1] * np.std(values, ddof=1) / len(values) ** 0.5:.2f}"
-
-
-def over_best_cut(runs: list[dict[str, Any]], target: float, method: str, key: str) -> str:
+def over_best_cut(runs: list[Row], target: float, method: str, key: str) -> str:
     """How much a method's score lies above that of the seed's best free allocation cut at once; empty without one."""
     gains = []
     for run in runs:
@@ -145,7 +141,7 @@ def over_best_cut(runs: list[dict[str, Any]], target: float, method: str, key: s
     return interval(gains) if gains else ""
 
 
-def markdown(runs: list[dict[str, Any]]) -> str:
+def markdown(runs: list[Row]) -> str:
     """The table over all runs."""
     lines = ["# PuRL on CIFAR-10: test accuracy in percent (mean ± 95 % interval over seeds)", ""]
     for name, epochs in sorted({(run["net"], run["settings"]["tune_epochs"]) for run in runs}, reverse=True):
@@ -201,8 +197,6 @@ def main() -> None:
         for name in arguments.networks:
             stem = f"purl-cifar-{name}-width{arguments.width}-tuned{arguments.tune_epochs}"
             path = arguments.out / f"{stem}-seed{seed}.json"
-            if path.exists():
-                continue
             model = dense_net(name, arguments.width, data, seed, arguments.dense_epochs, arguments.nets)
             weights = sum(prunable(model, data.judge[0][:1]).sizes)
             kind = f"rows{arguments.rows}-epochs{arguments.dense_epochs}"
@@ -211,7 +205,8 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
             bench = Bench(model, data, tuning, arguments.plans, arguments.finalists, folder)
-            rows = all_rows(bench, arguments.sparsities, arguments.methods, folder / "rows.json")
+            known = json.loads(path.read_text())["rows"] if path.exists() else []
+            rows = all_rows(bench, arguments.sparsities, arguments.methods, known)
             told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists")
             settings = {key: getattr(arguments, key) for key in told}
             settings["command"] = (

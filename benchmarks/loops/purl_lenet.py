@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from intervals import interval
 
 from rlcompress.tasks.data_files import load_data
 from rlcompress.training.finetuning import Epoch, FineTuning
@@ -35,7 +36,6 @@ ANCHORS = {
     ("lenet-5", 100): "DNS 111x 0.91",
     ("lenet-5", 300): "sparse VD 280x 0.75, OLMP 298x 0.91",
 }
-T_975 = (0.0, 12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
 
 
 def network(name: str, seed: int) -> torch.nn.Sequential:
@@ -156,14 +156,6 @@ def run(name: str, factor: int, seed: int, data: Any, args: argparse.Namespace) 
         "machine": platform.machine(),
     }
     return record
-
-
-def interval(values: list[float]) -> str:
-    """Mean and half a 95 % interval over seeds."""
-    if len(values) == 1:
-        return f"{values[0]:.2f}"
-    half = T_975[min(len(values), len(T_975)) - 1] * np.std(values, ddof=1) / len(values) ** 0.5
-    return f"{np.mean(values):.2f} +- {half:.2f}"
 
 
 def table(folder: Path) -> str:

@@ -36,7 +36,6 @@ class LayerCalibration:
         counts = Counter(id(module) for module in called)
         norms = require("torch.nn.modules.batchnorm")._BatchNorm
         notes = []
-        # By module, not by its `id`, which is another one in a worker process.
         self._norms: dict[Any, tuple[Any, Any]] = {}
         self._layers: dict[Any, tuple[int, Any]] = {}
         for module in called:

@@ -73,6 +73,7 @@ class DataEvaluator:
         self.spent = 0.0
         self._scores: dict[tuple[int, ...], float] | None = None if cache_bytes is None else {}
         self._forward: CachedForward | None = None
+        self._recovering: dict[frozenset[Recovery], DataEvaluator] = {}
         self.recovery = recovery
         dense = self._dense_outputs()
         if cache_bytes is not None or recovery:
@@ -97,7 +98,7 @@ class DataEvaluator:
     def recovering(
         self, recovery: frozenset[Recovery], batches: Sequence[Batch] | None = None, calibration: Batch | None = None
     ) -> DataEvaluator:
-        """The same judge with another recovery; it keeps no activations.
+        """The same judge with another recovery; it keeps no activations. On the same rows it is made once.
 
         Args:
             recovery: what to estimate again.
@@ -107,7 +108,12 @@ class DataEvaluator:
         Raises:
             InvalidValueError: the model cannot be traced.
         """
-        return DataEvaluator(self._prunable, batches or self._batches, self._metric, recovery, 0, calibration)
+        if batches is not None or calibration is not None:
+            return DataEvaluator(self._prunable, batches or self._batches, self._metric, recovery, 0, calibration)
+        if recovery not in self._recovering:
+            made = DataEvaluator(self._prunable, self._batches, self._metric, recovery, 0)
+            self._recovering[recovery] = made
+        return self._recovering[recovery]
 
     @property
     def cached(self) -> bool:

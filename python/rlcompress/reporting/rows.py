@@ -154,7 +154,8 @@ def headlines(result: Result) -> tuple[str, str]:
         nothing = "nothing smaller was proven within the tolerance"
         return f"narrowed: {_headline(result, best, nothing)}", f"as it was: {_headline(result, result.teacher)}"
     if result.algorithm == "purl":
-        how = "repaired without training" if best is not None and best.method == "repaired" else "weights as they were"
+        recovered = best is not None and best.method == "recovered"
+        how = "recovered without training" if recovered else "weights as they were"
         return (
             f"pruned, {how}: {_headline(result, best)}",
             f"dense: {_headline(result, result.teacher)}",

@@ -74,20 +74,20 @@ def test_a_recovered_network_is_the_one_that_was_scored() -> None:
 SPARSE = {**FAST, "target_sparsity": 0.9}
 
 
-def test_the_plan_found_is_repaired_where_that_helps() -> None:
+def test_the_plan_found_is_recovered_where_that_helps() -> None:
     rows, unseen = labelled(2000), labelled(500, seed=5)
     bare = rlc.prune(module(), data=rows, test=unseen, recovery="none", **SPARSE)
     result = rlc.prune(module(), data=rows, test=unseen, **SPARSE)
     best = result.findings.best
-    assert result.findings.repair == ("least_squares",)
+    assert result.findings.recovery == ("least_squares",)
     assert best.score > bare.findings.best.score
-    repaired = evaluator(rlc.prunable(module(), rows[0][:1]), data=rows, recovery="least_squares")
+    recovered = evaluator(rlc.prunable(module(), rows[0][:1]), data=rows, recovery="least_squares")
     plans = [bare.findings.best, *(start for start in result.findings.starts if start.meets)]
-    assert best.score == max(repaired.score(plan.kept) for plan in plans)
+    assert best.score == max(recovered.score(plan.kept) for plan in plans)
     assert accuracy(result.model, *rows) == pytest.approx(best.score)
     assert accuracy(result.model, *unseen) == pytest.approx(best.final)
     assert accuracy(bare.model, *unseen) == pytest.approx(bare.findings.best.final)
-    assert any("repaired without training (least_squares)" in note for note in result.notes)
+    assert any("recovered without training (least_squares)" in note for note in result.notes)
     for mask, layer in zip(result.masks, (result.model[0], result.model[2])):
         assert not layer.weight.detach().numpy()[~mask].any()
 
@@ -96,13 +96,13 @@ def test_a_training_starts_from_the_plan_as_pruned(tmp_path: Path) -> None:
     given: dict[str, Any] = {"data": labelled(2000), **SPARSE}
     wanted = rlc.prune(module(), recovery="none", finetune_epochs=1, **given)
     rlc.prune(module(), run_dir=tmp_path, **given)
-    result = rlc.prune(module(), run_dir=tmp_path, finetune_epochs=1, **given)  # goes on from the repaired run
-    assert result.findings.repair == ()
+    result = rlc.prune(module(), run_dir=tmp_path, finetune_epochs=1, **given)  # goes on from the recovered run
+    assert result.findings.recovery == ()
     assert result.tuned == wanted.tuned
     assert torch.equal(result.model[0].weight, wanted.model[0].weight)
 
 
-def test_a_network_on_a_dataset_is_repaired_too() -> None:
+def test_a_network_on_a_dataset_is_recovered_too() -> None:
     rng = np.random.default_rng(3)
     sizes = ((64, 8), (3, 64))
     weights = [rng.standard_normal(size).astype(np.float32) for size in sizes]
@@ -114,7 +114,7 @@ def test_a_network_on_a_dataset_is_repaired_too() -> None:
     task = rlc.DatasetTask(x, np.asarray(rlc.Runtime(network)(x)))
     result = rlc.compress(network, task, rlc.PuRL(**SPARSE), jobs=1)
     found, best = result.findings, result.best_candidate
-    assert found.repair == ("least_squares",)
+    assert found.recovery == ("least_squares",)
     assert best is not None
     for split, told in (("search", found.best.score), ("final", float(best.values.mean()))):
         rows, wanted = task.rows(split)
@@ -125,16 +125,16 @@ def test_a_network_on_a_dataset_is_repaired_too() -> None:
         assert not np.array_equal(layer.weight * layer.mask, cut.weight * cut.mask)
 
 
-def test_workers_have_no_influence_on_a_repaired_plan() -> None:
+def test_workers_have_no_influence_on_a_recovered_plan() -> None:
     alone, helped = (rlc.prune(module(), data=labelled(2000), jobs=jobs, **SPARSE) for jobs in (1, 2))
-    assert alone.findings.repair
+    assert alone.findings.recovery
     assert alone.findings.best == helped.findings.best
     assert all(torch.equal(a, b) for a, b in zip(alone.model.state_dict().values(), helped.model.state_dict().values()))
 
 
-def test_an_interrupted_search_is_not_repaired() -> None:
+def test_an_interrupted_search_is_not_recovered() -> None:
     result = rlc.prune(module(), data=labelled(2000), max_steps=2, **SPARSE)
-    assert result.findings.repair == ()
+    assert result.findings.recovery == ()
 
 
 def test_a_network_is_pruned_and_tuned_on_prepared_rows() -> None:

@@ -12,7 +12,7 @@ from rlcompress.layerwise.recovery import Recovery
 Grid = Literal["fine", "alpha"]
 Search = Literal["refine", "random", "none"]
 Reward = Literal["dense", "terminal", "potential"]
-Repair = Literal["auto", "none", "batchnorm", "least_squares"]
+RecoveryChoice = Literal["auto", "none", "batchnorm", "least_squares"]
 STARTS = ("lamp", "erk", "global", "uniform")
 
 
@@ -45,11 +45,11 @@ class Settings:
     reward: Reward = field(default="potential", metadata=_help("what the agent is told after each layer"))
     beta: float = field(default=5.0, metadata=_help("weight of missed targets in the reward"))
     min_keep: float = field(default=0.001, metadata=_help("share of each layer's weights that is kept at least"))
-    recovery: Repair = field(
+    recovery: RecoveryChoice = field(
         default="auto",
         metadata=_help(
-            "repair without training: auto repairs the plan found where rows judge it, that helps it on rows held back "
-            "and no fine-tuning follows; batchnorm or least_squares repair every plan that is judged; or none"
+            "what is set again without training: auto recovers the plan found where rows judge it, that helps it on "
+            "rows held back and no fine-tuning follows; batchnorm or least_squares recover every plan judged; or none"
         ),
     )
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))

@@ -80,7 +80,7 @@ class Findings:
         returns: sums of rewards, per episode.
         first_feasible: episode (from 1) whose own plan first met both targets, or None.
         notes: what the user must know.
-        repair: recoveries that the model of the plan had after the search, which its scores contain.
+        recovery: what the model of the plan was recovered by after the search; its scores contain it.
     """
 
     plan: Plan
@@ -97,7 +97,7 @@ class Findings:
     returns: tuple[float, ...]
     first_feasible: int | None
     notes: tuple[str, ...]
-    repair: tuple[Recovery, ...] = ()
+    recovery: tuple[Recovery, ...] = ()
 
     @property
     def feasible(self) -> bool:
@@ -133,12 +133,12 @@ def chosen(journal: Journal, rollouts: list[Kept], allowed: Allotment, settings:
     return max(plans, key=merit)
 
 
-def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State, repairs: bool = False) -> Findings:
+def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State, recovers: bool = False) -> Findings:
     """The findings of a state.
 
     Args:
         judge, allowed, settings, state: of the search.
-        repairs: whether the plan is repaired without training where that helps.
+        recovers: whether the plan is recovered without training where that helps.
 
     Raises:
         EvaluationError: the judge failed on every plan that could be returned.
@@ -147,8 +147,8 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     index = chosen(journal, rollouts, allowed, settings)
-    repaired = _repaired(judge, allowed, settings, journal, index) if repairs else _Repaired(index)
-    index = repaired.index
+    recovered = _recovered(judge, allowed, settings, journal, index) if recovers else _Recovered(index)
+    index = recovered.index
     kept = journal.plan(index)
     finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
     known = journal.known()
@@ -162,9 +162,9 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
 
     wanted = target_score(journal, settings)
     best, notes = finding(index), list(state.notes)
-    if repaired.recovery:
-        names, score = " and ".join(repaired.recovery), repaired.score
-        notes.append(f"repaired without training ({names}): {score:.4f} in place of {best.score:.4f} as pruned")
+    if recovered.recovery:
+        names, score = " and ".join(recovered.recovery), recovered.score
+        notes.append(f"recovered without training ({names}): {score:.4f} in place of {best.score:.4f} as pruned")
         best = replace(best, score=score)
     return Findings(
         plan=judge.prunable.plan(kept),
@@ -181,32 +181,32 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
         notes=(*notes, *_notes(best, wanted, settings, allowed, state)),
-        repair=repaired.recovery,
+        recovery=recovered.recovery,
     )
 
 
 @dataclass(frozen=True)
-class _Repaired:
-    """The plan to return: its place in the journal, how it is repaired, and its score then."""
+class _Recovered:
+    """The plan to return: its place in the journal, by what it is recovered, and its score then."""
 
     index: int
     recovery: tuple[Recovery, ...] = ()
     score: float = float("nan")
 
 
-def _repaired(judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int) -> _Repaired:
-    """The plan that scores best once repaired: this one, or a free start within the budget.
+def _recovered(judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int) -> _Recovered:
+    """The plan that scores best once recovered: this one, or a free start within the budget.
 
-    What damages a network least untrained is not always what is mended best.
+    What damages a network least is not always what recovers best.
     """
-    recovery = judge.repair(journal.plan(index))
+    recovery = judge.best_recovery(journal.plan(index))
     if not recovery:
-        return _Repaired(index)
+        return _Recovered(index)
     starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]
     places = [index, *(starts if allowed.meets(journal.plan(index)) else [])]
     scores = judge.recovering(recovery).scores([journal.plan(at) for at in places]).values
     best = int(np.argmax(scores))
-    return _Repaired(places[best], recovery, scores[best])
+    return _Recovered(places[best], recovery, scores[best])
 
 
 def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:

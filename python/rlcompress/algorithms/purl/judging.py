@@ -14,13 +14,13 @@ from rlcompress.contract import Argmax, Raw
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.allocate import BASELINES
+from rlcompress.layerwise.best_recovery import best_recovery
 from rlcompress.layerwise.data_evaluator import DataEvaluator
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.metrics import Metric
 from rlcompress.layerwise.prepared_rows import prepared
 from rlcompress.layerwise.prunable import Prunable, prunable
 from rlcompress.layerwise.recovery import Recovery
-from rlcompress.layerwise.repair import best_recovery
 from rlcompress.layerwise.rows import example_of
 from rlcompress.layerwise.thresholds import alpha_counts
 from rlcompress.network import Network
@@ -99,7 +99,7 @@ class Judge:
         """Whether models are recovered before they are judged."""
         return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
 
-    def repair(self, kept: Kept) -> tuple[Recovery, ...]:
+    def best_recovery(self, kept: Kept) -> tuple[Recovery, ...]:
         """The recovery without training that helps this plan, as its score on rows held back says; else none."""
         if not isinstance(self.evaluator, DataEvaluator) or self.recovers or kept == self.dense:
             return ()

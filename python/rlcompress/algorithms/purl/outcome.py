@@ -36,8 +36,8 @@ class PuRLResult(Result):
 
     @property
     def cut(self) -> Network:
-        """The best network as it was pruned, nothing repaired: what a training starts from."""
-        if not self.findings.repair:
+        """The best network as it was pruned, nothing recovered: what a training starts from."""
+        if not self.findings.recovery:
             return self.best
         dense, best = self.teacher.network, self.best.dense_layers()
         return dense.with_layers([layer.with_mask(of.mask) for layer, of in zip(dense.dense_layers(), best)])
@@ -79,13 +79,15 @@ def outcome_of(
     problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State
 ) -> Any:
     """The findings, and for a `Network` the result around them."""
-    found = findings(judge, allowed, settings, state, _repairs(problem, settings, state))
-    repaired = judge.recovering(found.repair)
+    found = findings(judge, allowed, settings, state, _recovers(problem, settings, state))
+    recovered = judge.recovering(found.recovery)
     if isinstance(problem, ModelProblem):
-        return found if problem.final is None or not found.repair else _finally(found, problem.final.judge(repaired))
-    state = replace(state, figures=tuple(_figure(problem, repaired, figure, found) for figure in state.figures))
+        if problem.final is None or not found.recovery:
+            return found
+        return _with_final_score(found, problem.final.judge(recovered))
+    state = replace(state, figures=tuple(_final_figure(problem, recovered, figure, found) for figure in state.figures))
     candidates = {
-        figure.name: _candidate(problem, repaired if figure.name == "best" else judge, state, figure, found)
+        figure.name: _candidate(problem, recovered if figure.name == "best" else judge, state, figure, found)
         for figure in state.figures
         if figure.name != "teacher"
     }
@@ -110,23 +112,23 @@ def outcome_of(
     )
 
 
-def _repairs(problem: Problem | ModelProblem, settings: Settings, state: State) -> bool:
-    """Whether the plan is to be repaired: at the end alone, and not before a training, which does as well without."""
+def _recovers(problem: Problem | ModelProblem, settings: Settings, state: State) -> bool:
+    """Whether the plan is to be recovered: at the end alone, and not before a training, which does as well without."""
     follows = isinstance(problem, ModelProblem) and problem.tuned
     return settings.recovery == "auto" and state.phase == "done" and not follows
 
 
-def _finally(found: Findings, final: Judge) -> Findings:
-    """The findings with the repaired model's final score in place of the pruned one's."""
+def _with_final_score(found: Findings, final: Judge) -> Findings:
+    """The findings with the recovered model's final score in place of the pruned one's."""
     return replace(found, best=replace(found.best, final=final.scores([found.best.kept]).values[0]))
 
 
-def _figure(problem: Problem, repaired: Judge, figure: Figure, found: Findings) -> Figure:
-    """The final figure; of the best plan that of its repaired network."""
-    if figure.name != "best" or not found.repair:
+def _final_figure(problem: Problem, recovered: Judge, figure: Figure, found: Findings) -> Figure:
+    """The final figure; of the best plan that of its recovered network."""
+    if figure.name != "best" or not found.recovery:
         return figure
     count = units_of(problem.task, "final", _FINAL_EPISODES)
-    return replace(figure, values=problem.task.score(repaired.network(found.best.kept), "final", 0, count).values)
+    return replace(figure, values=problem.task.score(recovered.network(found.best.kept), "final", 0, count).values)
 
 
 def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, found: Findings) -> Candidate:
@@ -145,7 +147,7 @@ def _candidate(problem: Problem, judge: Judge, state: State, figure: Figure, fou
     return measured(
         "teacher" if role == "teacher" else f"{found.best.origin if role == 'candidate' else figure.name} plan",
         role,
-        "teacher" if role == "teacher" else "repaired" if judge.recovers else "pruned",
+        "teacher" if role == "teacher" else "recovered" if judge.recovers else "pruned",
         network,
         figure.values,
         "final" if state.figures else "search",

@@ -239,7 +239,7 @@ def _result(problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
         text = f"ended early, {outcome.reason} after step {outcome.steps}: a longer run may find better plans"
         found = replace(found, notes=(*found.notes, text))
     target, network = judge.prunable, None
-    model = judge.recovering(found.repair).model(found.best.kept)
+    model = judge.recovering(found.recovery).model(found.best.kept)
     if target.network is not None:
         told = {"pruning": found.plan.to_json(), "score": found.best.score, "seed": problem.seed}
         network = target.network_of(model, found.plan).with_metadata(**told)

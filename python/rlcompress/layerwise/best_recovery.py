@@ -1,4 +1,4 @@
-"""Repair without training: the recovery that helps a plan, told by rows that it was not estimated from."""
+"""Which recovery helps a plan, told by rows that it was not estimated from."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _score(
 ) -> float:
     try:
         return judge.recovering(recovery, batches, calibration).score(kept)
-    except (EvaluationError, InvalidValueError):  # not traceable, or nothing finite comes out: no repair
+    except (EvaluationError, InvalidValueError):  # not traceable, or nothing finite comes out: no recovery
         return -math.inf
 
 

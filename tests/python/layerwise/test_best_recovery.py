@@ -1,4 +1,4 @@
-"""Repair of one plan without training."""
+"""Recovery of one plan without training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from rlcompress.layerwise import repair  # noqa: E402
+from rlcompress.layerwise import best_recovery as finder  # noqa: E402
+from rlcompress.layerwise.best_recovery import best_recovery  # noqa: E402
 from rlcompress.layerwise.evaluate import evaluator  # noqa: E402
 from rlcompress.layerwise.prunable import prunable  # noqa: E402
-from rlcompress.layerwise.repair import best_recovery  # noqa: E402
 from torch_models import seeded  # noqa: E402
 
 ROWS = 600
@@ -58,7 +58,7 @@ def test_what_helps_rows_held_back_helps_rows_that_nobody_saw(build: Any, wanted
         assert float((mended(torch.tensor(x)).argmax(1).numpy() == y).mean()) > unseen.score(kept) + 0.1
 
 
-def test_nothing_is_repaired_where_no_row_gains() -> None:
+def test_nothing_is_recovered_where_no_row_gains() -> None:
     model = seeded(plain)
     judge, kept = judged(model, rows(model), metric=lambda outputs, targets: 1.0)
     assert not best_recovery(judge, kept)
@@ -67,13 +67,13 @@ def test_nothing_is_repaired_where_no_row_gains() -> None:
 def test_a_fit_that_only_its_own_rows_like_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     model = seeded(plain)
     judge, kept = judged(model, rows(model))
-    whole = repair._score
+    whole = finder._score
 
     def score(judge: Any, recovery: Any, kept: Any, batches: Any = None, calibration: Any = None) -> float:
         """Loses on rows held back, wins on all."""
         return (-1.0 if batches else 2.0) if recovery else whole(judge, recovery, kept, batches, calibration)
 
-    monkeypatch.setattr(repair, "_score", score)
+    monkeypatch.setattr(finder, "_score", score)
     assert not best_recovery(judge, kept)
 
 
@@ -102,7 +102,7 @@ def test_a_model_that_cannot_be_traced_stays() -> None:
 
 
 def test_networks_too_large_for_least_squares_keep_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair, "_MOST_OPERATIONS", 0.0)
+    monkeypatch.setattr(finder, "_MOST_OPERATIONS", 0.0)
     model = seeded(normed)
     judge, kept = judged(model, rows(model))
     assert best_recovery(judge, kept) <= {"batchnorm"}
