@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,10 @@ REDRAWS = 20
 MANY_TRUE_ROWS = 1500
 STEPS = 800
 EVERY = "every move"
-REDRAWN = ("agent", "greedy", "ladder", EVERY)
 FEWER = (3, 5)
+CERTAINTIES = (2.326, 1.645, 1.282, 1.0)
+Picks = dict[str, Picker]
+Deals = dict[str, list[Deal]]
 
 
 def record_all(data: Path, cache: Path, tables: Path, networks: int, rows: int) -> None:
@@ -106,8 +107,8 @@ def set_of(table: Table) -> str:
     return table.name.rpartition("-")[0]
 
 
-def row_of(episode: Episode, best: int | None, made: Sequence[int], redraws: Sequence[Deal], pick: Picker) -> Any:
-    """What one run reached, and how often it is truly over when all rows are dealt anew."""
+def row_of(episode: Episode, best: int | None, made: Sequence[int]) -> dict[str, Any]:
+    """What one run reached."""
     table, deal = episode.deal.table, episode.deal
     unseen = np.flatnonzero(table.pool >= 2)
     right, teacher = table.right[-1 if best is None else best, unseen], table.right[-1, unseen]
@@ -122,37 +123,26 @@ def row_of(episode: Episode, best: int | None, made: Sequence[int], redraws: Seq
         "moves": len(made),
         "made": [MENU[move].name for move in made],
         "seconds": float(table.seconds[-1] + sum(table.seconds[move] for move in made)),
-        "again": [_again(replace(episode, deal=one), pick) for one in redraws],
+        "again": [],
     }
 
 
-def _again(episode: Episode, pick: Picker) -> list[float]:
-    """Logarithm of the ratio, and true drop less tolerance in points (NaN with few rows to tell), under one deal."""
-    best, _ = play(episode, pick)
+def redrawn(episode: Episode, best: int | None) -> list[float]:
+    """Logarithm of the ratio, and true drop less tolerance in points (NaN with few rows to tell), under a new deal."""
     drop = 0.0 if best is None else float(episode.deal.true_drop[best])
     known = episode.deal.true_rows >= MANY_TRUE_ROWS
     return [episode.gain(best), 100 * (drop - episode.max_drop) if known else float("nan")]
 
 
-def methods(picks: dict[str, Picker]) -> dict[str, Callable[[Table, int], Picker]]:
-    """Pickers by name; each gets the table, and the number of trainings that the agent used there."""
-    found: dict[str, Callable[[Table, int], Picker]] = {"agent": lambda table, moves: picks[table.name]}
-    rules: dict[str, Picker] = {"ladder": ladder, "greedy": greedy}
-    rules |= {f"{arm} only": fixed(arm) for arm in ("one hidden", "two hidden", "narrow")}
-    found[EVERY] = lambda table, moves: every_move
-    for name, rule in rules.items():
-        found[name] = partial(_capped, rule)
-    for seed in range(3):
-        found[f"random moves, seed {seed}"] = partial(_capped, partial(_random, seed))
-    return found
+def rules() -> dict[str, Picker]:
+    """The agent's rivals by name."""
+    found: dict[str, Picker] = {EVERY: every_move, "ladder": ladder, "greedy": greedy}
+    found |= {f"{arm} only": fixed(arm) for arm in ("one hidden", "two hidden", "narrow")}
+    return found | {f"random moves, seed {seed}": partial(_random, seed) for seed in range(3)}
 
 
 def _random(seed: int, view: View) -> int | None:
     return at_random(view, seed)
-
-
-def _capped(rule: Picker, table: Table, moves: int) -> Picker:
-    return lambda view: rule(view) if len(view.made) < moves else None
 
 
 def every_move(view: View) -> int | None:
@@ -160,63 +150,63 @@ def every_move(view: View) -> int | None:
     return next((int(move) for move in np.flatnonzero(view.open)), None)
 
 
-def judge_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> dict[str, Any]:
+def played(
+    tables: Sequence[Table], deals: Deals, picks: Picks, others: dict[str, Picker], moves: int, **wishes: Any
+) -> dict[str, list[Any]]:
+    """Rows of the agent and of other pickers, which get as many trainings as the agent made in the same deal.
+
+    Args:
+        deals: of each table, the task's own first; further ones are redrawn.
+        picks: agents by table.
+        others: pickers by name; `EVERY` gets as many as there are.
+        moves: trainings of the agent at most.
+        wishes: of `Episode`.
+    """
+    rows: dict[str, list[Any]] = {name: [] for name in ("agent", *others)}
+    for table in tables:
+        for number, one in enumerate(deals[table.name]):
+            made_by_agent = moves
+            for name in rows:
+                most = {"agent": moves, EVERY: len(MENU)}.get(name, made_by_agent)
+                episode = Episode(one, moves=most, **wishes)
+                best, made = play(episode, picks[table.name] if name == "agent" else others[name])
+                made_by_agent = len(made) if name == "agent" else made_by_agent
+                if number == 0:
+                    rows[name].append(row_of(episode, best, made))
+                else:
+                    rows[name][-1]["again"].append(redrawn(episode, best))
+    return rows
+
+
+def judge_all(tables: Sequence[Table], picks: Picks, moves: int) -> dict[str, Any]:
     """Rows of every method at 1 point, of the agent at all tolerances and with depth and inputs kept."""
     rng = np.random.default_rng(0)
-    redraws = {table.name: [random_deal(table, rng) for _ in range(REDRAWS)] for table in tables}
-    rows: dict[str, list[Any]] = {}
-    for keep in (False, True):
-        used: dict[str, int] = {}
-        for name, picker_for in methods(picks).items():
-            label = f"{name}, depth and inputs kept" if keep else name
-            for table in tables:
-                most = len(MENU) if name == EVERY else moves
-                episode = Episode(own_deal(table), moves=most, keep_depth=keep, keep_inputs=keep)
-                pick = picker_for(table, used.get(table.name, moves))
-                best, made = play(episode, pick)
-                if name == "agent":
-                    used[table.name] = len(made)
-                again = redraws[table.name] if name in REDRAWN else []
-                rows.setdefault(label, []).append(row_of(episode, best, made, again, pick))
-        print(f"replayed, {'depth and inputs kept' if keep else 'any shape'}", flush=True)
-    fronts: dict[str, list[Any]] = {}
-    for tolerance in TOLERANCES:
-        for table in tables:
-            episode = Episode(own_deal(table), moves=moves, max_drop=tolerance)
-            best, made = play(episode, picks[table.name])
-            entry = row_of(episode, best, made, [], picks[table.name])
-            fronts.setdefault(f"{100 * tolerance:g}", []).append(entry)
-    fewer = {f"{name}, {most} moves": found for most in FEWER for name, found in at_most(tables, picks, most, redraws)}
-    return {"methods": rows, "tolerances": fronts, "fewer": fewer, "balanced": balanced_all(tables, picks, moves)}
+    own = {table.name: [own_deal(table)] for table in tables}
+    deals = {table.name: [*own[table.name], *(random_deal(table, rng) for _ in range(REDRAWS))] for table in tables}
+    rows = played(tables, deals, picks, rules(), moves)
+    kept = played(tables, deals, picks, rules(), moves, keep_depth=True, keep_inputs=True)
+    rows |= {f"{name}, depth and inputs kept": found for name, found in kept.items()}
+    print("replayed, any shape, and depth and inputs kept", flush=True)
+    fronts = {f"{100 * one:g}": played(tables, own, picks, {}, moves, max_drop=one)["agent"] for one in TOLERANCES}
+    certainty = {f"{z:g}": played(tables, deals, picks, {}, moves, z=z)["agent"] for z in CERTAINTIES}
+    fewer = {
+        f"{name}, {most} moves": found
+        for most in FEWER
+        for name, found in played(tables, deals, picks, {"ladder": ladder, "greedy": greedy}, most).items()
+    }
+    balanced = balanced_all(tables, own, picks, moves)
+    return {"methods": rows, "tolerances": fronts, "fewer": fewer, "certainty": certainty, "balanced": balanced}
 
 
-def at_most(
-    tables: Sequence[Table], picks: dict[str, Picker], moves: int, redraws: dict[str, list[Deal]]
-) -> list[tuple[str, list[Any]]]:
-    """Rows of the agent and of the rules at 1 point with fewer trainings."""
-    found = []
-    for name, picker_for in methods(picks).items():
-        if name in REDRAWN and name != EVERY:
-            rows = []
-            for table in tables:
-                episode, pick = Episode(own_deal(table), moves=moves), picker_for(table, moves)
-                best, made = play(episode, pick)
-                rows.append(row_of(episode, best, made, redraws[table.name], pick))
-            found.append((name, rows))
-    return found
-
-
-def balanced_all(tables: Sequence[Table], picks: dict[str, Picker], moves: int) -> dict[str, Any]:
+def balanced_all(tables: Sequence[Table], own: Deals, picks: Picks, moves: int) -> dict[str, Any]:
     """Rows of the agent for what is asked of balanced accuracy, at 1 and 5 points."""
-    found: dict[str, list[Any]] = {}
-    for tolerance in (0.01, 0.05):
-        for even in EVEN:
-            for table in tables:
-                episode = Episode(own_deal(table), moves=moves, max_drop=tolerance, balanced=even)
-                best, made = play(episode, picks[table.name])
-                entry = row_of(episode, best, made, [], picks[table.name])
-                found.setdefault(f"{even}, {100 * tolerance:g} points", []).append(entry)
-    return found
+    return {
+        f"{even}, {100 * tolerance:g} points": played(tables, own, picks, {}, moves, max_drop=tolerance, balanced=even)[
+            "agent"
+        ]
+        for tolerance in (0.01, 0.05)
+        for even in EVEN
+    }
 
 
 def main() -> None:
@@ -238,7 +228,7 @@ def main() -> None:
     tables = [load_table(path) for path in sorted(given.tables.glob("*.npz"))]
     names = [name_of(file) for file in data_set_files(given.data)]
     found_agents = agents(tables, names, given.tables, given.folds)
-    picks: dict[str, Picker] = {name: AgentPicker(agent) for name, agent in found_agents.items()}
+    picks: Picks = {name: AgentPicker(agent) for name, agent in found_agents.items()}
     learned = sorted(len(agent.metadata["learned_from"]) for agent in found_agents.values())
     made_of = {"folds": given.folds, "moves": given.moves, "passes": Learning.passes, "learned_from": learned[0]}
     found = {**made_of, **judge_all(tables, picks, given.moves)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rlcompress.algorithms.neon.certify import level_of
 from rlcompress.engine.versions import versions
 
 MANY_ROWS = 900
@@ -73,10 +74,10 @@ def markdown(found: dict[str, Any]) -> str:
     lines += [
         f"{len(rows)} random networks on {len({row['set'] for row in rows})} data sets, {found['folds']} folds of "
         f"families, one agent per fold ({found['passes']} passes over runs on >= {found['learned_from']} networks); at "
-        f"most {found['moves']} trainings per network, every rule as many as the agent used on that network. Ratios "
-        "are of parameters, max_drop = 1 point, z = 1.645; changes are in points on rows that nothing else touched; "
-        "*redrawn*: geometric mean over 20 new deals of all rows; *sets over*: mean drop over the tolerance by more "
-        "than its standard error; *truly over*: share of runs, all rows of large sets dealt anew "
+        f"most {found['moves']} trainings per network, every rule as many as the agent made on the same deal of the "
+        "rows. Ratios are of parameters, max_drop = 1 point, z = 1.645; changes are in points on rows that nothing "
+        "else touched; *redrawn*: geometric mean over 20 new deals of all rows; *sets over*: mean drop over the "
+        "tolerance by more than its standard error; *truly over*: share of runs, all rows of large sets dealt anew "
         "20 times, whose true drop exceeds the tolerance; balanced change: of balanced accuracy, mean and worst set.",
         "",
     ]
@@ -85,11 +86,21 @@ def markdown(found: dict[str, Any]) -> str:
     lines += ["", "## With fewer trainings", ""]
     lines += _table(COLUMNS, _method_rows(found["fewer"]))
     lines += ["", "## The agent at other tolerances", ""]
-    cells = []
+    head, cells = tuple(name for name in COLUMNS[1:] if name not in ("truly over %", "redrawn")), []
     for tolerance, entries in found["tolerances"].items():
         made = summary(entries, float(tolerance))
-        cells.append([f"{tolerance} points", *_cells(made, skip=("truly over %", "redrawn"))])
-    lines += _table([name for name in COLUMNS if name not in ("truly over %", "redrawn")], cells)
+        cells.append([f"{tolerance} points", *_cells(made, only=head)])
+    lines += _table(("picker", *head), cells)
+    lines += ["", "## What certainty costs", ""]
+    lines += [
+        "The agent at 1 point. *z*: standard errors that the acceptance test allows for; *errs*: the chance that it "
+        "promises at most, of accepting a network over the tolerance.",
+        "",
+    ]
+    head = ("geometric", "redrawn", "test change", "sets over", "truly over %", "balanced change", "worst set")
+    cells = [[z, f"{100 * level_of(float(z)):.1f} %", *_cells(summary(entries), only=head)]
+             for z, entries in found["certainty"].items()]  # fmt: skip
+    lines += _table(("z", "errs", *head), cells)
     lines += ["", "## What is asked of balanced accuracy", ""]
     lines += [
         "*kept*, the default: no drop over the tolerance seen on the testing rows; *proven*: its bound within the "
@@ -152,11 +163,9 @@ def _method_rows(methods: dict[str, Any]) -> list[list[str]]:
     return [[name, *_cells(summary(rows))] for name, rows in merged.items()]
 
 
-def _cells(made: dict[str, float], skip: Sequence[str] = ()) -> list[str]:
+def _cells(made: dict[str, float], only: Sequence[str] = COLUMNS[1:]) -> list[str]:
     found = []
-    for name in COLUMNS[1:]:
-        if name in skip:
-            continue
+    for name in only:
         value, digits = made[name], {"sets over": 0, "trainings": 1, "CPU s": 1, "truly over %": 1}.get(name, 2)
         found.append("-" if not np.isfinite(value) else f"{value:,.0f}" if value >= 100 else f"{value:.{digits}f}")
     return found
@@ -193,6 +202,6 @@ def small(found: dict[str, Any]) -> dict[str, Any]:
             name: [{k: v for k, v in one(row).items() if name.startswith("agent") or k in brief} for row in rows]
             for name, rows in found[key].items()
         }
-        for key in ("methods", "tolerances", "fewer", "balanced")
+        for key in ("methods", "tolerances", "fewer", "certainty", "balanced")
     }
     return {**found, **parts, "versions": versions()}

@@ -1,47 +1,13 @@
 #include <rlcompress/training.hpp>
 
-#include <algorithm>
-#include <cstring>
-
 #include "core/dispatch.hpp"
 #include "core/float_environment.hpp"
+#include "kernels/transpose.hpp"
 
 namespace rlcompress {
 namespace {
 
 constexpr std::uint8_t activations_with_slope = 3;
-
-using Four = float __attribute__((vector_size(16)));
-using FourIndices = std::int32_t __attribute__((vector_size(16)));
-
-// The elements of a and b, one after the other, at these indices.
-template <int A, int B, int C, int D>
-Four pick(Four a, Four b) noexcept {
-#if defined(__clang__)
-  return __builtin_shufflevector(a, b, A, B, C, D);
-#else
-  return __builtin_shuffle(a, b, FourIndices{A, B, C, D});
-#endif
-}
-
-Four load_four(const float* p) noexcept {
-  Four x;
-  std::memcpy(&x, p, sizeof(x));
-  return x;
-}
-
-// 4 x 4 elements.
-void transpose_four(const float* from, std::size_t from_stride, float* to, std::size_t to_stride) noexcept {
-  const Four a = load_four(from);
-  const Four b = load_four(from + from_stride);
-  const Four c = load_four(from + 2 * from_stride);
-  const Four d = load_four(from + 3 * from_stride);
-  const Four low[2] = {pick<0, 4, 1, 5>(a, b), pick<0, 4, 1, 5>(c, d)};
-  const Four high[2] = {pick<2, 6, 3, 7>(a, b), pick<2, 6, 3, 7>(c, d)};
-  const Four rows[4] = {pick<0, 1, 4, 5>(low[0], low[1]), pick<2, 3, 6, 7>(low[0], low[1]),
-                        pick<0, 1, 4, 5>(high[0], high[1]), pick<2, 3, 6, 7>(high[0], high[1])};
-  for (std::size_t i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &rows[i], sizeof(Four));
-}
 
 }  // namespace
 
@@ -101,22 +67,7 @@ Status gather(View<const float> from, View<const std::uint32_t> places, View<flo
 Status transpose(View<const float> from, std::size_t rows, std::size_t columns, std::size_t stride,
                  View<float> to) noexcept {
   if (from.size() != rows * columns || to.size() != columns * stride || stride < rows) return Status::matrix_shape;
-  constexpr std::size_t together = 16;  // rows: what is written of a column fills a cache line
-  for (std::size_t first = 0; first < rows; first += together) {
-    const std::size_t end = std::min(rows, first + together);
-    std::size_t k = 0;
-    for (; end - first == together && k + 4 <= columns; k += 4) {
-      for (std::size_t b = first; b < end; b += 4) {
-        transpose_four(from.data() + b * columns + k, columns, to.data() + k * stride + b, stride);
-      }
-    }
-    for (; k < columns; ++k) {
-      for (std::size_t b = first; b < end; ++b) to[k * stride + b] = from[b * columns + k];
-    }
-  }
-  for (std::size_t k = 0; k < columns; ++k) {
-    std::fill(to.data() + k * stride + rows, to.data() + (k + 1) * stride, 0.0F);
-  }
+  transposed(from.data(), rows, columns, to.data(), stride);
   return Status::ok;
 }
 

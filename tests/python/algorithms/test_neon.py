@@ -297,7 +297,7 @@ def test_no_move_gives_a_student_as_large_as_its_teacher() -> None:
 
 
 def test_a_rehearsal_ends_as_runs_do(table: tuple[Any, Problem]) -> None:
-    from rlcompress.algorithms.neon.rehearsal import MANY_ROWS, Rehearsal
+    from rlcompress.algorithms.neon.rehearsal import TELLING_ROWS, Rehearsal
 
     deals = other_tests(table[0], 3, np.random.default_rng(1))
     assert all(np.array_equal(one.choosing_drop, deals[0].choosing_drop) for one in deals)
@@ -309,7 +309,7 @@ def test_a_rehearsal_ends_as_runs_do(table: tuple[Any, Problem]) -> None:
     assert rehearsal.worth_of_going_on(()) == pytest.approx(np.mean(gains))
     dear = Rehearsal(episodes[0], deals, move_price=0.5, over_price=10.0)
     over = [
-        0.0 if best is None or one.true_rows < MANY_ROWS else max(0.0, float(one.true_drop[best]) - 0.02)
+        0.0 if best is None or one.true_rows < TELLING_ROWS else max(0.0, float(one.true_drop[best]) - 0.02)
         for one, (best, _) in zip(deals, ends)
     ]
     paid = 0.5 * episodes[0].lengths[list(ends[0][1])].sum() + 10 * np.mean(over)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.algorithms.neon.config import COSTS
-from rlcompress.algorithms.neon.features import FEATURES, features
+from rlcompress.algorithms.neon.features import FEATURES, RULE, features
 from rlcompress.algorithms.neon.recording import KEEPS, Table
 from rlcompress.algorithms.neon.rehearsal import Rehearsal
 from rlcompress.algorithms.neon.replay import Deal, Episode, other_tests
@@ -50,15 +50,18 @@ class Lessons:
     Args:
         sights: (states, moves + 1, features) float32, the last row for stopping.
         worths: (states, moves + 1) float32, of each move when the greedy rule plays on; NaN where it is not allowed.
-        rules: (states,) int64, the greedy rule's move.
     """
 
     sights: npt.NDArray[np.float32]
     worths: npt.NDArray[np.float32]
-    rules: npt.NDArray[np.int64]
+
+    @property
+    def rules(self) -> npt.NDArray[np.int64]:
+        """(states,) the greedy rule's move, which the sight tells."""
+        return np.asarray(self.sights[:, :, RULE].argmax(1), np.int64)
 
     def __len__(self) -> int:
-        return len(self.rules)
+        return len(self.sights)
 
 
 def together(parts: Sequence[Lessons]) -> Lessons:
@@ -66,7 +69,6 @@ def together(parts: Sequence[Lessons]) -> Lessons:
     return Lessons(
         np.concatenate([part.sights for part in parts]),
         np.concatenate([part.worths for part in parts]),
-        np.concatenate([part.rules for part in parts]),
     )
 
 
@@ -85,9 +87,8 @@ def lessons_of(table: Table, teaching: Teaching) -> Lessons:
         rehearsal = Rehearsal(episode, deals, teaching.move_price, teaching.over_price)
         states += _states(rehearsal, _STRAYS[index % len(_STRAYS)], rng)
     return Lessons(
-        np.array([sight for sight, _, _ in states], np.float32).reshape(-1, MOVES + 1, FEATURES),
-        np.array([worths for _, worths, _ in states], np.float32).reshape(-1, MOVES + 1),
-        np.array([rule for _, _, rule in states], np.int64),
+        np.array([sight for sight, _ in states], np.float32).reshape(-1, MOVES + 1, FEATURES),
+        np.array([worths for _, worths in states], np.float32).reshape(-1, MOVES + 1),
     )
 
 
@@ -110,9 +111,9 @@ def draw_episode(deal: Deal, rng: np.random.Generator) -> Episode:
 
 def _states(
     rehearsal: Rehearsal, strays: float, rng: np.random.Generator
-) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int]]:
-    """Sight, worths and the rule's move along one run."""
-    found: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int]] = []
+) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Sights and worths along one run."""
+    found: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
     made: tuple[int, ...] = ()
     while len(made) < rehearsal.episode.moves and (rule := rehearsal.rule(made)) is not None:
         view = rehearsal.view(made)
@@ -122,6 +123,6 @@ def _states(
             worths[move] = rehearsal.worth_of_going_on((*made, int(move)))
         if made:
             worths[MOVES] = rehearsal.worth(made)
-        found.append((features(view), worths, rule))
+        found.append((features(view), worths))
         made = (*made, int(rng.choice(free)) if rng.random() < strays else rule)
     return found

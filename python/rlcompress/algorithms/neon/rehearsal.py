@@ -11,7 +11,7 @@ from rlcompress.algorithms.neon.replay import Deal, Episode
 from rlcompress.algorithms.neon.rules import greedy
 from rlcompress.algorithms.neon.view import View
 
-MANY_ROWS = 200
+TELLING_ROWS = 200
 """Rows outside all choices from which a true drop is judged."""
 
 
@@ -55,7 +55,7 @@ class Rehearsal:
 
     def _end(self, episode: Episode, best: int | None) -> float:
         over = 0.0
-        if best is not None and episode.deal.true_rows >= MANY_ROWS:
+        if best is not None and episode.deal.true_rows >= TELLING_ROWS:
             over = max(0.0, float(episode.deal.true_drop[best]) - episode.max_drop)
         return episode.gain(best) - self.over_price * over
 

@@ -30,7 +30,7 @@ from rlcompress.problem import Problem
 from rlcompress.training.together import Course, train_together
 
 _WIDE = 48
-_MANY_ROWS = 1500
+_MANY_LESSONS = 1500
 
 
 def students(scene: Scene, move: Move, shapes: Sequence[Shape], steps: int, seed: int) -> list[Network]:
@@ -45,7 +45,7 @@ def course_of(scene: Scene, move: Move, shapes: Sequence[Shape], steps: int) -> 
         rate = 6e-3
     else:
         rate = 1e-2 if any(width >= _WIDE for shape in shapes for width in shape.hidden) else 2e-2
-    distil = 0.7 if len(scene.lessons.inputs) < _MANY_ROWS else 0.5
+    distil = 0.7 if len(scene.lessons.inputs) < _MANY_LESSONS else 0.5
     return Course(steps=steps, batch_size=128, learning_rate=rate, distil=distil)
 
 
