@@ -62,7 +62,7 @@ def lessons_of(folder: Path, cache: Path, held: set[str], count: int, largest: i
 
 
 def paper_agent(fold: int, held: set[str], given: argparse.Namespace, work: Path) -> Any:
-    """The published loop's agent of a fold, trained unless its file is there."""
+    """The published loop's agent of a fold, trained unless its file is there; it must have seen none of `held`."""
     path = work / f"neon_paper_agent{fold}.rlc"
     if not path.exists():
         items, began = lessons_of(given.data, given.cache, held, given.learners, given.largest), time.monotonic()
@@ -74,6 +74,9 @@ def paper_agent(fold: int, held: set[str], given: argparse.Namespace, work: Path
         problems = [(item.network, item.task) for item in items]
         made = train_agent(problems, PaperNEON(tolerance=TOLERANCE), given.episodes, fold, say)
         save_agent(made, path, episodes=given.episodes, sets=[item.data_set for item in items])
+    seen = {family(name) for name in load(path).metadata["sets"]}
+    if seen & {family(name) for name in held}:
+        raise SystemExit(f"{path}: learned from families of its own fold; remove it")
     return load_agent(str(path))
 
 

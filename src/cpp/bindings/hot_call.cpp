@@ -32,6 +32,8 @@ struct HotCall {
   bool discrete;
 };
 
+PyObject* out_name = nullptr;  // "out", interned
+
 // A batch (or one observation: rows = 1, batch = false) that the model can read or write in place.
 struct Rows {
   float* data;
@@ -90,7 +92,9 @@ PyObject* output(const HotCall& self, const Rows& rows, PyObject* out, int type)
     if (PyArray_DIM(array, i) != wanted[i]) return nullptr;
   }
   const std::size_t bytes = rows.count * self.model->input_size() * sizeof(float);
-  if (overlap(rows.data, bytes, PyArray_DATA(array), static_cast<std::size_t>(PyArray_NBYTES(array)))) return nullptr;
+  const std::size_t each = type == NPY_INT64 ? sizeof(npy_int64) : sizeof(float);
+  const std::size_t out_bytes = rows.count * (self.discrete ? 1 : self.model->action_size()) * each;
+  if (overlap(rows.data, bytes, PyArray_DATA(array), out_bytes)) return nullptr;
   Py_INCREF(out);
   return out;
 }
@@ -138,8 +142,11 @@ PyObject* general(const HotCall& self, PyObject* const* arguments, std::size_t f
   return PyObject_VectorcallMethod(self.general, all + 1, (count + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
 }
 
+// Names in a call's source are interned, so that the same object is the usual case.
 bool only_out(PyObject* names) {
-  return PyTuple_GET_SIZE(names) == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "out") == 0;
+  if (PyTuple_GET_SIZE(names) != 1) return false;
+  PyObject* name = PyTuple_GET_ITEM(names, 0);
+  return name == out_name || PyUnicode_CompareWithASCIIString(name, "out") == 0;
 }
 
 PyObject* call(PyObject* object, PyObject* const* arguments, std::size_t flagged, PyObject* names) {
@@ -239,6 +246,8 @@ PyType_Spec spec = {"rlcompress._core.HotCall", sizeof(HotCall), 0,
 
 void bind_hot_call(py::module_& module) {
   if (_import_array() < 0) throw py::error_already_set();
+  out_name = PyUnicode_InternFromString("out");
+  if (out_name == nullptr) throw py::error_already_set();
   module.add_object("HotCall", py::reinterpret_steal<py::object>(PyType_FromSpec(&spec)));
 }
 
