@@ -39,7 +39,7 @@ from rlcompress.engine.durable import write_durably
 from rlcompress.engine.versions import versions
 
 TOLERANCE = 1.0
-TITLE = "The published loop and plain ways, on a part of the networks"
+TITLE = "The published loop and plain ways"
 
 
 def first_items(folder: Path, cache: Path, every: int, networks: int) -> list[CorpusItem]:

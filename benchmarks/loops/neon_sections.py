@@ -55,15 +55,15 @@ def ways_table(records: Sequence[dict[str, Any]], command: str, episodes: int, l
         "arithmetic", "test change", "balanced change", "worst set", "CPU s",
     )  # fmt: skip
     lines = [
-        f"{count} networks, as far as the command was run (it goes on with more); tolerance 1 point, z = 1.645, "
-        "figures on rows that nothing else touched. *As ended*: geometric mean ratio and change of test accuracy "
-        "(mean, worst network) of what a way ends with, proven or not; to the right of *accepted*, what was not "
-        "accepted counts as the network itself. Every test has as many rows that the way's own choices have not "
-        "seen, and asks for accuracy alone (ours with balanced='ignored'). Final shapes: 8 fresh networks of the "
-        "shape that ours found, trained as its students are (labels alone, or the same distillation), the best on "
-        "the choosing rows tested; they are given the shape. *Halving*: half of the neurons, a quarter, ... with "
-        "250 minibatches after each, until the score on the search rows falls by more than the tolerance. The "
-        "published loop is reduced: 250 minibatches a step, and an agent that learned in "
+        f"{count} networks; tolerance 1 point, z = 1.645, figures on rows that nothing else touched. *As ended*: "
+        "geometric mean ratio and change of test accuracy (mean, worst network) of what a way ends with, proven "
+        "or not; to the right of *accepted*, what was not accepted counts as the network itself. Every test has "
+        "as many rows that the way's own choices have not seen, and asks for accuracy alone (ours with "
+        "balanced='ignored'). Final shapes: 8 fresh networks of the shape that ours found, trained as its "
+        "students are (labels alone, or the same distillation), the best on the choosing rows tested; they are "
+        "given the shape. *Halving*: half of the neurons, a quarter, ... with 250 minibatches after each, until "
+        "the score on the search rows falls by more than the tolerance. The published loop is reduced: 250 "
+        "minibatches a step, and an agent that learned in "
         f"{episodes} episodes on {learners} networks of other families (the authors: 100 epochs, and days on a GPU).",
         "",
         *(f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * (len(head) - 1)])),
