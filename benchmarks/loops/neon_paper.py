@@ -125,6 +125,7 @@ def main() -> None:
             print(json.dumps(records[-1]), flush=True)
         write_durably(so_far, json.dumps(records, indent=1).encode())
         finish(given, dealt, records)
+    finish(given, dealt, records)
 
 
 def finish(given: argparse.Namespace, dealt: Any, records: list[dict[str, Any]]) -> None:
