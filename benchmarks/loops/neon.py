@@ -17,6 +17,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -200,13 +201,11 @@ def judge_all(tables: Sequence[Table], picks: Picks, moves: int) -> dict[str, An
 
 def balanced_all(tables: Sequence[Table], own: Deals, picks: Picks, moves: int) -> dict[str, Any]:
     """Rows of the agent for what is asked of balanced accuracy, at 1 and 5 points."""
-    return {
-        f"{even}, {100 * tolerance:g} points": played(tables, own, picks, {}, moves, max_drop=tolerance, balanced=even)[
-            "agent"
-        ]
-        for tolerance in (0.01, 0.05)
-        for even in EVEN
-    }
+    found: dict[str, list[Any]] = {}
+    for tolerance, even in product((0.01, 0.05), EVEN):
+        rows = played(tables, own, picks, {}, moves, max_drop=tolerance, balanced=even)
+        found[f"{even}, {100 * tolerance:g} points"] = rows["agent"]
+    return found
 
 
 def main() -> None:

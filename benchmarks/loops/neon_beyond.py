@@ -3,10 +3,9 @@
     python benchmarks/loops/neon_beyond.py --data FOLDER --out benchmarks/loops/results
 
 Values: tables of the folder taken as values, and scikit-learn's diabetes set (needs the extra `data`), with random
-networks of the usual ranges.
-Outside: a layer of 2,000 neurons, eight hidden layers, and two of 2,000, on tables of classes. The shipped agent at its
-defaults; test rows are scored once. Killed and started again it goes on where it was. The rows go into
-`neon_beyond.md` and a section of `neon.md`.
+networks of the usual ranges. Outside: a layer of 2,000 neurons, eight hidden layers, and two of 2,000, on tables of
+classes. The shipped agent at its defaults; test rows are scored once. Killed and started again it goes on where it was.
+The rows go into `neon_beyond.md` and a section of `neon.md`.
 """
 
 from __future__ import annotations

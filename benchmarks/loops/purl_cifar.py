@@ -37,6 +37,7 @@ from rlcompress.training.mask_search import Schedule
 from rlcompress.training.sparse_finetune import fine_tune, gradual
 
 Row = dict[str, Any]
+Run = dict[str, Any]
 FLOOR = 0.001
 RAMP = Schedule(start=0.5, ramp=0.5, refresh_steps=25, regrow=0.0, importance="magnitude")
 GRADUALLY = ", gradual"
@@ -130,7 +131,7 @@ def all_rows(bench: Bench, sparsities: list[float], methods: list[str], known: l
     return sorted(rows.values(), key=lambda row: (row["target"], METHODS.index(row["method"])))
 
 
-def over_best_cut(runs: list[Row], target: float, method: str, key: str) -> str:
+def over_best_cut(runs: list[Run], target: float, method: str, key: str) -> str:
     """How much a method's score lies above that of the seed's best free allocation cut at once; empty without one."""
     gains = []
     for run in runs:
@@ -141,7 +142,7 @@ def over_best_cut(runs: list[Row], target: float, method: str, key: str) -> str:
     return interval(gains) if gains else ""
 
 
-def markdown(runs: list[Row]) -> str:
+def markdown(runs: list[Run]) -> str:
     """The table over all runs."""
     lines = ["# PuRL on CIFAR-10: test accuracy in percent (mean ± 95 % interval over seeds)", ""]
     for name, epochs in sorted({(run["net"], run["settings"]["tune_epochs"]) for run in runs}, reverse=True):
