@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from intervals import interval
 from lenet_300_100 import Mnist, dense_net, read_mnist
+from searches import SEARCHES, rival
 
 import rlcompress as rlc
 from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask
@@ -36,12 +37,9 @@ CLAIM_SPARSITY, CLAIM_DROP = 0.8, 0.05
 
 def methods(sparsity: float, plans: int) -> dict[str, Any]:
     """Searching methods, each at the same number of judged plans; the paper's agent by its own 100 episodes."""
-    bare: dict[str, Any] = {"starts": (), "distortion": False, "agent_share": 0.0}
     given: dict[str, Any] = {"target_sparsity": sparsity, "evaluations": plans, "pareto": 0}
     return {
-        "random": rlc.PuRL(search="random", **bare, **given),
-        "cem": rlc.PuRL(**bare, **given),
-        "dp": rlc.PuRL(starts=("lamp", "erk", "global"), search="none", agent_share=0.0, **given),
+        **{name: rival(name, **given) for name in SEARCHES},
         "purl on the grid": rlc.PuRL(grid="alpha", **given),
         "purl without the agent": rlc.PuRL(agent_share=0.0, **given),
         "purl": rlc.PuRL(**given),

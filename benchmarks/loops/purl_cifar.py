@@ -3,11 +3,12 @@
     python benchmarks/loops/purl_cifar.py --data FOLDER --out benchmarks/loops/results --seeds 0 1 2
 
 FOLDER holds `cifar10_jpeg.npz`. Every seed trains its own dense network (kept in --nets). Plans are judged on images
-held out of training; the test images are looked at once before and once after fine-tuning. Free allocations are cut
-once and fine-tuned. PuRL chooses among --finalists by short trainings and lets weights go while the dense network
-trains for as many epochs (`gradual`); ERK's counts are trained so as well, which tells the way of training from the
-plan. Rows that were made are left alone, so that the command goes on where it was stopped, and several processes may
-share the rows among them. Writes one file per network and seed and `purl_cifar.md` over all.
+held out of training; the test images are looked at once before and once after fine-tuning. Free allocations, and what
+rival searches find with as many plans, are cut once and fine-tuned. PuRL chooses among --finalists by short trainings
+and lets weights go while the dense network trains for as many epochs (`gradual`); ERK's counts are trained so as well,
+which tells the way of training from the plan. Rows that were made are left alone, so that the command goes on where it
+was stopped, and several processes may share the rows among them. Writes one file per network and seed and
+`purl_cifar.md` over all.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from cifar_nets import NETS, Cifar, dense_net, read_cifar, shifted
-from intervals import interval
+from purl_cifar_table import markdown
+from searches import SEARCHES, rival
 
 import rlcompress as rlc
 from rlcompress.engine.versions import versions
@@ -37,11 +38,10 @@ from rlcompress.training.mask_search import Schedule
 from rlcompress.training.sparse_finetune import fine_tune, gradual
 
 Row = dict[str, Any]
-Run = dict[str, Any]
 FLOOR = 0.001
 RAMP = Schedule(start=0.5, ramp=0.5, refresh_steps=25, regrow=0.0, importance="magnitude")
 GRADUALLY = ", gradual"
-METHODS = (*BASELINES, "erk" + GRADUALLY, "purl")
+METHODS = (*BASELINES, *SEARCHES, "erk" + GRADUALLY, "purl")
 
 
 def accuracy(model: Any, rows: tuple[Any, Any]) -> float:
@@ -76,7 +76,7 @@ class Bench:
         began = time.perf_counter()
         target = prunable(self.model, self.data.judge[0][:1])
         recovered: Any = evaluator(target, data=self.data.judge, recovery="batchnorm", cache=False)
-        searched, tuned, plan = self._purl(sparsity) if method == "purl" else self._free(method, target, sparsity)
+        searched, tuned, plan = self._purl(sparsity) if method == "purl" else self._rival(method, target, sparsity)
         seconds = time.perf_counter() - began
         return {
             "target": sparsity,
@@ -91,9 +91,12 @@ class Bench:
             "kept": list(plan.kept),
         }
 
-    def _free(self, method: str, target: Prunable, sparsity: float) -> tuple[Plan, Any, Plan]:
-        """The plan of a free allocation, and the network trained with it."""
-        plan = BASELINES[method.removesuffix(GRADUALLY)](target.layers, sparsity, FLOOR)
+    def _rival(self, method: str, target: Prunable, sparsity: float) -> tuple[Plan, Any, Plan]:
+        """The plan of a free allocation or of a search, and the network trained with it."""
+        if method in SEARCHES:
+            plan = rlc.prune(self.model, **self._judged(rival(method, **self._asked(sparsity)))).plan
+        else:
+            plan = BASELINES[method.removesuffix(GRADUALLY)](target.layers, sparsity, FLOOR)
         if method.endswith(GRADUALLY):
             return plan, gradual(self.model, plan, self.data.train, self.tuning, RAMP, augment=shifted)[0], plan
         cut = target.apply(plan)
@@ -101,10 +104,7 @@ class Bench:
 
     def _purl(self, sparsity: float) -> tuple[Plan, Any, Plan]:
         """The plan that the search found best untrained, the trained network, and the plan of that."""
-        search = rlc.PuRL(
-            target_sparsity=sparsity, evaluations=self.plans, pareto=0, min_keep=FLOOR, recovery="batchnorm"
-        )
-        given: dict[str, Any] = {"data": self.data.judge, "algorithm": search, "seed": self.tuning.seed}
+        given = self._judged(rlc.PuRL(**self._asked(sparsity)))
         given["run_dir"] = self.folder / f"{100 * sparsity:g}"
         untrained = rlc.prune(self.model, **given)
         training: dict[str, Any] = {
@@ -115,6 +115,13 @@ class Bench:
         }
         found = rlc.prune(self.model, **given, **training, finalists=self.finalists)  # goes on from that search
         return untrained.plan, found.model, found.plan
+
+    def _asked(self, sparsity: float) -> dict[str, Any]:
+        asked: dict[str, Any] = {"target_sparsity": sparsity, "evaluations": self.plans, "pareto": 0}
+        return asked | {"min_keep": FLOOR, "recovery": "batchnorm"}
+
+    def _judged(self, search: rlc.PuRL) -> dict[str, Any]:
+        return {"data": self.data.judge, "algorithm": search, "seed": self.tuning.seed}
 
 
 def all_rows(bench: Bench, sparsities: list[float], methods: list[str], known: list[Row]) -> list[Row]:
@@ -129,49 +136,6 @@ def all_rows(bench: Bench, sparsities: list[float], methods: list[str], known: l
     found = [json.loads(path.read_text()) for path in bench.folder.glob("row-*.json")]
     rows = {(row["target"], row["method"]): row for row in (*known, *found)}
     return sorted(rows.values(), key=lambda row: (row["target"], METHODS.index(row["method"])))
-
-
-def over_best_cut(runs: list[Run], target: float, method: str, key: str) -> str:
-    """How much a method's score lies above that of the seed's best free allocation cut at once; empty without one."""
-    gains = []
-    for run in runs:
-        scores = {row["method"]: row[key] for row in run["rows"] if row["target"] == target}
-        free = [scores[name] for name in BASELINES if name in scores]
-        if method in scores and free:
-            gains.append(scores[method] - max(free))
-    return interval(gains) if gains else ""
-
-
-def markdown(runs: list[Run]) -> str:
-    """The table over all runs."""
-    lines = ["# PuRL on CIFAR-10: test accuracy in percent (mean ± 95 % interval over seeds)", ""]
-    for name, epochs in sorted({(run["net"], run["settings"]["tune_epochs"]) for run in runs}, reverse=True):
-        mine = [run for run in runs if (run["net"], run["settings"]["tune_epochs"]) == (name, epochs)]
-        facts = mine[0]["settings"]
-        dense = interval([run["rows"][0]["dense"] for run in mine])
-        runs_told = f"{epochs} epochs of fine-tuning, {len(mine)} seed{'s' if len(mine) > 1 else ''}"
-        lines += [f"## {name}, width {facts['width']}, {facts['weights']:,} weights, {runs_told}", ""]
-        lines += [
-            f"Dense {dense}; {facts['rows']:,} training images, {facts['dense_epochs']} dense epochs, "
-            f"{facts['plans']} plans per search and {facts['finalists']} finalists; {facts['tune_epochs']} epochs of "
-            f"fine-tuning at {facts['tune_rate']:g}, which the seconds contain. Before: of the plan that scores best "
-            f"untrained, BatchNorm re-estimated. `{facts['command']}`",
-            "",
-            "| removed % | method | judge, before | test, before | over the best cut | test, fine-tuned "
-            "| over the best cut | below dense | seconds |",
-            "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        ]
-        made = {(row["target"], row["method"]) for run in mine for row in run["rows"]}
-        for target, method in sorted(made, key=lambda one: (one[0], METHODS.index(one[1]))):
-            rows = [row for run in mine for row in run["rows"] if (row["target"], row["method"]) == (target, method)]
-            cells = [interval([row["judge"] for row in rows])]
-            for key in ("before", "after"):
-                cells += [interval([row[key] for row in rows]), over_best_cut(mine, target, method, key)]
-            cells.append(interval([row["dense"] - row["after"] for row in rows]))
-            seconds = np.mean([row["seconds"] for row in rows])
-            lines.append(f"| {100 * target:g} | {method} | {' | '.join(cells)} | {seconds:.0f} |")
-        lines.append("")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -219,7 +183,7 @@ def main() -> None:
                 json.dumps({"net": name, "seed": seed, "settings": settings, "rows": rows}, indent=1) + "\n"
             )
     runs = [json.loads(path.read_text()) for path in sorted(arguments.out.glob("purl-cifar-*.json"))]
-    (arguments.out / "purl_cifar.md").write_text(markdown(runs))
+    (arguments.out / "purl_cifar.md").write_text(markdown(runs, METHODS, tuple(BASELINES)))
 
 
 if __name__ == "__main__":

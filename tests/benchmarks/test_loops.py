@@ -58,3 +58,34 @@ def test_rows_of_other_processes_and_of_the_results_are_not_made_again(loops: No
     assert rows[0] == other
     assert rows[3] == known
     assert cifar.all_rows(Counted(tmp_path), [0.8, 0.9], ["erk", "purl"], [known]) == rows
+
+
+def test_rival_searches_of_a_network_give_rows_beside_purls(loops: None, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    cifar = importlib.import_module("purl_cifar")
+    nets = importlib.import_module("cifar_nets")
+    torch.manual_seed(0)
+    images, classes = torch.randn(160, 3, 8, 8), torch.arange(160) % 10
+    data = nets.Cifar((images, classes), (images[:60], classes[:60]), (images[60:], classes[60:]))
+    model = nets.resnet20(2).eval()
+    tuning = cifar.FineTuning(1, 32, 1e-3, distil=0.5, seed=0)
+    bench = cifar.Bench(model, data, tuning, 3, 2, tmp_path)
+    rows = cifar.all_rows(bench, [0.8], ["erk", *cifar.SEARCHES], [])
+    assert [row["method"] for row in rows] == ["erk", "random", "cem", "dp"]
+    assert all(row["sparsity"] >= 0.8 and np.isfinite(row["after"]) for row in rows)
+    assert rows[1]["searched"] == rows[1]["kept"]
+    assert rows[1]["kept"] not in (rows[0]["kept"], rows[3]["kept"])
+
+
+def test_the_best_cut_of_a_seed_needs_all_free_allocations(loops: None) -> None:
+    table = importlib.import_module("purl_cifar_table")
+    settings = {"width": 8, "weights": 9, "rows": 5, "dense_epochs": 1, "plans": 2, "finalists": 1, "command": "run"}
+    settings |= {"tune_epochs": 2, "tune_rate": 0.1}
+    scores = {"judge": 1.0, "before": 10.0, "dense": 90.0, "seconds": 1.0, "target": 0.8}
+    rows = [{**scores, "method": name, "after": after} for name, after in (("a", 50.0), ("b", 60.0), ("purl", 62.0))]
+    runs = [{"net": "n", "settings": settings, "rows": rows}, {"net": "n", "settings": settings, "rows": rows[1:]}]
+    assert table.over_best_cut(runs, 0.8, "purl", "after", ("a", "b")) == "2.00"
+    assert table.over_best_cut(runs, 0.8, "purl", "after", ("b",)) == "2.00 ± 0.00"
+    text = table.markdown(runs, ("a", "b", "purl"), ("a", "b"))
+    assert "| 80 | a | 1 |" in text
+    assert "| 80 | purl | 2 |" in text

@@ -7,6 +7,7 @@
 #include <cstring>
 
 namespace rlcompress {
+namespace detail {
 
 using Four = float __attribute__((vector_size(16)));
 using FourIndices = std::int32_t __attribute__((vector_size(16)));
@@ -40,6 +41,8 @@ inline void transpose_four(const float* from, std::size_t from_stride, float* to
   for (std::size_t i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &rows[i], sizeof(Four));
 }
 
+}  // namespace detail
+
 // (rows, columns) to (columns, stride), stride >= rows; what lies past the rows is zero.
 inline void transposed(const float* from, std::size_t rows, std::size_t columns, float* to,
                        std::size_t stride) noexcept {
@@ -49,7 +52,7 @@ inline void transposed(const float* from, std::size_t rows, std::size_t columns,
     std::size_t k = 0;
     for (; end - first == together && k + 4 <= columns; k += 4) {
       for (std::size_t b = first; b < end; b += 4) {
-        transpose_four(from + b * columns + k, columns, to + k * stride + b, stride);
+        detail::transpose_four(from + b * columns + k, columns, to + k * stride + b, stride);
       }
     }
     for (; k < columns; ++k) {

@@ -95,7 +95,7 @@ class Learner:
 
     def over_rule(self) -> tuple[float, float]:
         """Mean worth of the agent's moves over the rule's on the lessons, and the share of states where they differ."""
-        torch, worths = require("torch"), self.lessons.worths
+        torch, worths, rules = require("torch"), self.lessons.worths, self.lessons.rules
         with single_threaded(), torch.inference_mode():
             scores = sum(
                 np.concatenate(
@@ -105,8 +105,8 @@ class Learner:
             )
         states = np.arange(len(worths))
         chosen = np.where(np.isnan(worths), -np.inf, scores).argmax(1)
-        over = worths[states, chosen] - worths[states, self.lessons.rules]
-        return float(over.mean()), float((chosen != self.lessons.rules).mean())
+        over = worths[states, chosen] - worths[states, rules]
+        return float(over.mean()), float((chosen != rules).mean())
 
     def agent(self) -> Network:
         """All members as one network from a row of sight to the mean of their scores."""

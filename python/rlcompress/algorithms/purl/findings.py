@@ -199,7 +199,7 @@ def _recovered(judge: Judge, allowed: Allotment, settings: Settings, journal: Jo
 
     What damages a network least is not always what recovers best.
     """
-    recovery = judge.best_recovery(journal.plan(index))
+    recovery = judge.recovery_for(journal.plan(index))
     if not recovery:
         return _Recovered(index)
     starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]

@@ -99,7 +99,7 @@ class Judge:
         """Whether models are recovered before they are judged."""
         return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
 
-    def best_recovery(self, kept: Kept) -> tuple[Recovery, ...]:
+    def recovery_for(self, kept: Kept) -> tuple[Recovery, ...]:
         """The recovery without training that helps this plan, as its score on rows held back says; else none."""
         if not isinstance(self.evaluator, DataEvaluator) or self.recovers or kept == self.dense:
             return ()
