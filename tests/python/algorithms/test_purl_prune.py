@@ -102,7 +102,8 @@ def test_a_training_starts_from_the_plan_as_pruned(tmp_path: Path) -> None:
     assert torch.equal(result.model[0].weight, wanted.model[0].weight)
 
 
-def test_a_network_on_a_dataset_is_recovered_too() -> None:
+def wide_network() -> tuple[rlc.Network, rlc.DatasetTask, list[Any]]:
+    """Random weights, rows that they label, and those weights."""
     rng = np.random.default_rng(3)
     sizes = ((64, 8), (3, 64))
     weights = [rng.standard_normal(size).astype(np.float32) for size in sizes]
@@ -111,7 +112,11 @@ def test_a_network_on_a_dataset_is_recovered_too() -> None:
         (Dense(weights[0], biases[0], "relu"), Dense(weights[1], biases[1])), Contract((8,), Argmax())
     )
     x = rng.standard_normal((2000, 8)).astype(np.float32)
-    task = rlc.DatasetTask(x, np.asarray(rlc.Runtime(network)(x)))
+    return network, rlc.DatasetTask(x, np.asarray(rlc.Runtime(network)(x))), weights
+
+
+def test_a_network_on_a_dataset_is_recovered_too() -> None:
+    network, task, weights = wide_network()
     result = rlc.compress(network, task, rlc.PuRL(**SPARSE), jobs=1)
     found, best = result.findings, result.best_candidate
     assert found.recovery == ("least_squares",)
@@ -132,9 +137,26 @@ def test_workers_have_no_influence_on_a_recovered_plan() -> None:
     assert all(torch.equal(a, b) for a, b in zip(alone.model.state_dict().values(), helped.model.state_dict().values()))
 
 
-def test_an_interrupted_search_is_not_recovered() -> None:
-    result = rlc.prune(module(), data=labelled(2000), max_steps=2, **SPARSE)
-    assert result.findings.recovery == ()
+def test_a_search_that_a_budget_ends_is_recovered_without_a_look_at_the_final_rows(tmp_path: Path) -> None:
+    rows, unseen = labelled(2000), labelled(900)
+    given: dict[str, Any] = {"data": rows, "test": unseen, "run_dir": tmp_path, **SPARSE}
+    early = rlc.prune(module(), max_steps=2, **given)
+    assert early.findings.recovery == ("least_squares",)
+    assert accuracy(early.model, *rows) == pytest.approx(early.findings.best.score)
+    assert early.findings.best.final is None
+    whole = rlc.prune(module(), **given)
+    assert whole.findings.best.score >= early.findings.best.score
+    assert accuracy(whole.model, *unseen) == pytest.approx(whole.findings.best.final)
+
+
+def test_a_network_whose_search_a_budget_ends_is_recovered() -> None:
+    network, task, _ = wide_network()
+    result = rlc.compress(network, task, rlc.PuRL(**SPARSE), jobs=1, max_steps=2)
+    assert result.findings.recovery == ("least_squares",)
+    assert result.best_candidate is not None
+    rows, wanted = task.rows("search")
+    told = float(result.best_candidate.values.mean())
+    assert np.mean(np.asarray(rlc.Runtime(result.best)(rows)) == wanted) == pytest.approx(told)
 
 
 def test_a_network_is_pruned_and_tuned_on_prepared_rows() -> None:

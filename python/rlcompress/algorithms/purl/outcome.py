@@ -79,10 +79,10 @@ def outcome_of(
     problem: Problem | ModelProblem, judge: Judge, allowed: Allotment, settings: Settings, state: State
 ) -> Any:
     """The findings, and for a `Network` the result around them."""
-    found = findings(judge, allowed, settings, state, _recovers(problem, settings, state))
+    found = findings(judge, allowed, settings, state, _recovers(problem, settings))
     recovered = judge.recovering(found.recovery)
     if isinstance(problem, ModelProblem):
-        if problem.final is None or not found.recovery:
+        if problem.final is None or not found.recovery or state.phase != "done":
             return found
         return _with_final_score(found, problem.final.judge(recovered))
     state = replace(state, figures=tuple(_final_figure(problem, recovered, figure, found) for figure in state.figures))
@@ -94,7 +94,9 @@ def outcome_of(
     final = next((figure for figure in state.figures if figure.name == "teacher"), None)
     if final is None:
         final = Figure("teacher", 0, np.array([found.dense.score]))
-        candidates["best"] = _candidate(problem, judge, state, Figure("best", 0, np.array([found.best.score])), found)
+        candidates["best"] = _candidate(
+            problem, recovered, state, Figure("best", 0, np.array([found.best.score])), found
+        )
     best = candidates.get("best")
     return PuRLResult(
         algorithm="purl",
@@ -112,10 +114,10 @@ def outcome_of(
     )
 
 
-def _recovers(problem: Problem | ModelProblem, settings: Settings, state: State) -> bool:
-    """Whether the plan is to be recovered: at the end alone, and not before a training, which does as well without."""
+def _recovers(problem: Problem | ModelProblem, settings: Settings) -> bool:
+    """Whether the plan is to be recovered: not before a training, which does as well without."""
     follows = isinstance(problem, ModelProblem) and problem.tuned
-    return settings.recovery == "auto" and state.phase == "done" and not follows
+    return settings.recovery == "auto" and not follows
 
 
 def _with_final_score(found: Findings, final: Judge) -> Findings:
