@@ -158,6 +158,8 @@ def test_batch_equals_single_runs() -> None:
         (131, 405, 2),
         (501, 405, 1),  # weights beyond the second-level cache
         (64, 100, 259, 4),
+        (303, 256, 256, 3),  # integers a little beyond the first-level cache: parts of the rows, with rows left over
+        (517, 128, 2),
     ],
 )
 def test_single_observations_are_equal_on_every_target(widths: tuple[int, ...]) -> None:

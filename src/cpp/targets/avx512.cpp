@@ -154,26 +154,24 @@ struct Lanes {
     std::memcpy(&four, p, sizeof(four));
     return {_mm512_set1_epi32((four >> 1) & 0x7F7F7F7F), _mm512_set1_epi32(four & 0x01010101)};
   }
-  // Groups of 4 bytes, each in M lanes that follow each other.
+  // 16 / M groups of 4 bytes, each in M lanes that follow each other; lanes that are left over are zero.
   template <unsigned M>
   static RLCOMPRESS_ALWAYS_INLINE __m512i spread(const std::uint8_t* p) {
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     if (M == 1) return _mm512_loadu_si512(p);
-    if (M == 2) {
-      const __m256i eight = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-      return _mm512_permutexvar_epi32(_mm512_srli_epi32(lane, 1), _mm512_castsi256_si512(eight));
-    }
-    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm512_permutexvar_epi32(_mm512_srli_epi32(lane, 2), _mm512_castsi128_si512(four));
+    const __m512i group = _mm512_setr_epi32(0, 1 / M, 2 / M, 3 / M, 4 / M, 5 / M, 6 / M, 7 / M, 8 / M, 9 / M, 10 / M,
+                                            11 / M, 12 / M, 13 / M, 14 / M, 15 / M);
+    const __m512i bytes = M < 4 ? _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))
+                                : _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm512_maskz_permutexvar_epi32(first(16 / M * M), group, bytes);
   }
   static RLCOMPRESS_ALWAYS_INLINE Bytes bytes(__m512i x) {
     return {_mm512_and_si512(_mm512_srli_epi32(x, 1), _mm512_set1_epi8(0x7F)),
             _mm512_and_si512(x, _mm512_set1_epi8(1))};
   }
-  // Each lane and the one H further, in a circle.
+  // The lane H further, in a circle.
   template <int H>
-  static RLCOMPRESS_ALWAYS_INLINE Integers add_lanes(Integers n) {
-    return n + integers(_mm512_alignr_epi32(raw(n), raw(n), H));
+  static RLCOMPRESS_ALWAYS_INLINE Integers lanes_from(Integers n) {
+    return integers(_mm512_alignr_epi32(raw(n), raw(n), H));
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, const Bytes& x, Integers w) {
     const __m512i halves = _mm512_madd_epi16(_mm512_maddubs_epi16(x.half, raw(w)), _mm512_set1_epi16(2));
