@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from typing import Any
 
 _LONG_US = 10_000.0  # a single call of this length is a batch, and needs no warming
 
@@ -30,6 +33,7 @@ class Prepared:
         reset: run before each call and not timed, for work that changes its operands; a batch is then one call.
         before: run before a batch, and `after` behind it; not timed.
         after: see `before`.
+        loop: does the work of `call` so many times; None = calls it.
     """
 
     call: Callable[[], object]
@@ -37,6 +41,7 @@ class Prepared:
     reset: Callable[[], object] | None = None
     before: Callable[[], object] | None = None
     after: Callable[[], object] | None = None
+    loop: Callable[[int], object] | None = None
 
     def answer(self) -> object:
         """One call and its answer."""
@@ -56,6 +61,24 @@ class Prepared:
         finally:
             if self.after is not None:
                 self.after()
+
+
+def inlined(statements: Sequence[str], names: Mapping[str, object], **others: Any) -> Prepared:
+    """Statements as a user has them in a loop: no function of ours around them, whose call would cost as much as some.
+
+    Args:
+        statements: the value of the last one is what `call` returns.
+        names: what they speak of.
+        others: fields of `Prepared`.
+    """
+    *steps, last = statements
+    lines = [f"def made({', '.join(names)}, repeat):"]
+    lines += [" def call():", *(f"  {step}" for step in steps), f"  return {last}"]
+    lines += [" def loop(count):", "  for _ in repeat(None, count):", *(f"   {step}" for step in statements)]
+    scope: dict[str, Any] = {}
+    exec("\n".join([*lines, " return call, loop"]), scope)
+    call, loop = scope["made"](**names, repeat=repeat)
+    return Prepared(call, loop=loop, **others)
 
 
 @dataclass(frozen=True)
@@ -117,17 +140,20 @@ def _calls_per_batch(prepared: Prepared, effort: Effort) -> int:
 
 
 def _batch_us(prepared: Prepared, count: int) -> float:
-    call = prepared.call
+    loop = prepared.loop or partial(_calls, prepared.call)
     with prepared.surroundings():
         if prepared.reset is not None:
             prepared.reset()
         elif count > 1:
-            for _ in range(count // 3 + 2):  # bring its operands and its code back into the caches
-                call()
+            loop(count // 3 + 2)  # bring its operands and its code back into the caches
         start = _now_ns()
-        for _ in range(count):
-            call()
+        loop(count)
         return (_now_ns() - start) / count * 1e-3
+
+
+def _calls(call: Callable[[], object], count: int) -> None:
+    for _ in repeat(None, count):
+        call()
 
 
 def _timing(means: list[float]) -> Timing:

@@ -101,6 +101,16 @@ def test_contenders_take_turns_and_reset_before_each_call():
     assert 0 < found["b"].minimum_us <= found["b"].median_us
 
 
+def test_statements_are_timed_without_a_function_around_them():
+    timing = load("timing")
+    events: list[str] = []
+    inlined = timing.inlined(["note(word)", "len(word)"], {"note": events.append, "word": "three"})
+    assert inlined.answer() == 5
+    inlined.loop(3)
+    assert events == ["three"] * 4
+    assert timing.time_in_turns({"a": inlined}, timing.Effort(2, 10, 1, 1))["a"].batches == 2
+
+
 @pytest.mark.parametrize("columns", [1, 3])
 def test_operands_of_sparse_products_start_a_line_of_the_cache(columns):
     work = load("work")

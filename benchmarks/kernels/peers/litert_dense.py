@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from timing import Prepared
+from timing import Prepared, inlined
 from work import DenseWork
 
 from peers import library
@@ -14,14 +14,7 @@ from peers.litert_models import float32_model, static_int8_model
 
 def float32(work: DenseWork) -> Prepared:
     interpreter, first, last = _interpreter(float32_model(work))
-    x, put, get, invoke = work.x, interpreter.set_tensor, interpreter.get_tensor, interpreter.invoke
-
-    def call() -> Any:
-        put(first, x)
-        invoke()
-        return get(last)
-
-    return Prepared(call)
+    return _calls(interpreter, first, last, work.x)
 
 
 def static_int8(work: DenseWork) -> Prepared:
@@ -29,18 +22,19 @@ def static_int8(work: DenseWork) -> Prepared:
     interpreter, first, last = _interpreter(static_int8_model(work))
     scale, zero = interpreter.get_input_details()[0]["quantization"]
     x = np.clip(np.rint(work.x / scale) + zero, -128, 127).astype(np.int8)
-    put, get, invoke = interpreter.set_tensor, interpreter.get_tensor, interpreter.invoke
-
-    def call() -> Any:
-        put(first, x)
-        invoke()
-        return get(last)
 
     def result() -> Any:
         scale, zero = interpreter.get_output_details()[0]["quantization"]
-        return (get(last).astype(np.float64) - zero) * scale
+        return (interpreter.get_tensor(last).astype(np.float64) - zero) * scale
 
-    return Prepared(call, result)
+    return _calls(interpreter, first, last, x, result=result)
+
+
+def _calls(interpreter: Any, first: int, last: int, x: Any, **others: Any) -> Prepared:
+    names = {"put": interpreter.set_tensor, "invoke": interpreter.invoke, "get": interpreter.get_tensor}
+    return inlined(
+        ["put(first, x)", "invoke()", "get(last)"], {**names, "first": first, "last": last, "x": x}, **others
+    )
 
 
 def _interpreter(model: bytes) -> tuple[Any, int, int]:

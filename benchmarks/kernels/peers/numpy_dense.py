@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from timing import Prepared
+from timing import Prepared, inlined
 from work import DenseWork
 
 
 def buffered(work: DenseWork) -> Prepared:
     """`np.dot(..., out=)`, bias and relu in place."""
-    steps: list[Callable[[], object]] = []
-    x = work.x[0] if work.batch == 1 else work.x
-    for layer in work.network.dense_layers():
-        weight = np.ascontiguousarray(layer.weight.T)
-        y = np.empty((*x.shape[:-1], layer.out_features), np.float32)
-        steps.append(_layer(x, weight, np.asarray(layer.bias), y, layer.activation == "relu"))
-        x = y
-
-    def call() -> None:
-        for step in steps:
-            step()
-
-    return Prepared(call, lambda: x)
-
-
-def _layer(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, relu: bool) -> Callable[[], object]:
-    dot, add, maximum = np.dot, np.add, np.maximum
-
-    def step() -> None:
-        dot(x, weight, y)
-        add(y, bias, y)
-        if relu:
-            maximum(y, 0, y)
-
-    return step
+    names: dict[str, Any] = {"dot": np.dot, "add": np.add, "maximum": np.maximum}
+    names["y0"] = work.x[0] if work.batch == 1 else work.x
+    steps: list[str] = []
+    for i, layer in enumerate(work.network.dense_layers(), 1):
+        names[f"w{i}"] = np.ascontiguousarray(layer.weight.T)
+        names[f"b{i}"] = np.asarray(layer.bias)
+        names[f"y{i}"] = np.empty((*names["y0"].shape[:-1], layer.out_features), np.float32)
+        steps += [f"dot(y{i - 1}, w{i}, y{i})", f"add(y{i}, b{i}, y{i})"]
+        steps += [f"maximum(y{i}, 0, y{i})"] if layer.activation == "relu" else []
+    return inlined(steps, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timing import Prepared
+from timing import Prepared, inlined
 from work import DenseWork
 
 from peers import library
@@ -24,5 +24,4 @@ def _session(work: DenseWork, model) -> Prepared:  # type: ignore[no-untyped-def
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(model(work), options, providers=["CPUExecutionProvider"])
-    run, names, feed = session.run, ["y"], {"x": work.x}
-    return Prepared(lambda: run(names, feed)[0])
+    return inlined(["run(names, feed)[0]"], {"run": session.run, "names": ["y"], "feed": {"x": work.x}})

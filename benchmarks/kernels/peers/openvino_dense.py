@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timing import Prepared
+from timing import Prepared, inlined
 from work import DenseWork
 
 from peers import library
@@ -26,4 +26,4 @@ def _request(work: DenseWork, model) -> Prepared:  # type: ignore[no-untyped-def
     compiled = core.compile_model(core.read_model(model(work)), "CPU", settings)
     request = compiled.create_infer_request()
     request.set_input_tensor(openvino.Tensor(work.x))
-    return Prepared(request.infer, lambda: request.get_output_tensor().data)
+    return inlined(["infer()"], {"infer": request.infer}, result=lambda: request.get_output_tensor().data)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
-from timing import Prepared
+from timing import Prepared, inlined
 from work import DenseWork
 
 from peers import public_name
@@ -34,7 +34,7 @@ def forced(target: str) -> Callable[[DenseWork], Prepared]:
         def on_target() -> None:
             kernels.force_target(target)
 
-        return Prepared(prepared.call, prepared.result, before=on_target, after=lambda: kernels.force_target(best))
+        return replace(prepared, before=on_target, after=lambda: kernels.force_target(best))
 
     return prepare
 
@@ -43,4 +43,4 @@ def _prepared(work: DenseWork, network: Network) -> Prepared:
     runtime = Runtime(network)
     x = work.x[0] if work.batch == 1 else work.x
     out = np.empty((*x.shape[:-1], network.output_size), np.float32)
-    return Prepared(partial(runtime, x, out))
+    return inlined(["runtime(x, out)"], {"runtime": runtime, "x": x, "out": out})

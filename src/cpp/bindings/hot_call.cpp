@@ -29,6 +29,7 @@ struct HotCall {
   PyObject* general;  // name of the method for everything else
   int rank;
   npy_intp shape[most_dimensions];
+  npy_intp actions;  // of one observation
   bool discrete;
 };
 
@@ -46,23 +47,48 @@ bool in_place(PyArrayObject* array, int type, int extra_flags) {
   return PyArray_TYPE(array) == type && PyArray_CHKFLAGS(array, wanted | extra_flags) && PyArray_ISNOTSWAPPED(array);
 }
 
-bool observation_rows(const HotCall& self, PyObject* object, Rows& rows) {
-  if (!PyArray_CheckExact(object)) return false;
+bool has_shape(PyArrayObject* array, int rank, const npy_intp* shape) {
+  if (PyArray_NDIM(array) != rank) return false;
+  for (int i = 0; i < rank; ++i) {
+    if (PyArray_DIM(array, i) != shape[i]) return false;
+  }
+  return true;
+}
+
+// The rows of an observation or a batch; without data where the array is none that the model reads in place.
+Rows observation_rows(const HotCall& self, PyObject* object) {
+  constexpr Rows none{nullptr, 0, false};
+  if (!PyArray_CheckExact(object)) return none;
   auto* array = reinterpret_cast<PyArrayObject*>(object);
   const int extra = PyArray_NDIM(array) - self.rank;
-  if ((extra != 0 && extra != 1) || !in_place(array, NPY_FLOAT32, 0)) return false;
+  if ((extra != 0 && extra != 1) || !in_place(array, NPY_FLOAT32, 0)) return none;
   const npy_intp* dims = PyArray_DIMS(array);
   for (int i = 0; i < self.rank; ++i) {
-    if (dims[i + extra] != self.shape[i]) return false;
+    if (dims[i + extra] != self.shape[i]) return none;
   }
-  rows = {static_cast<float*>(PyArray_DATA(array)), extra == 1 ? static_cast<std::size_t>(dims[0]) : 1, extra == 1};
-  return true;
+  return {static_cast<float*>(PyArray_DATA(array)), extra == 1 ? static_cast<std::size_t>(dims[0]) : 1, extra == 1};
 }
 
 bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
   const auto a0 = reinterpret_cast<std::uintptr_t>(a);
   const auto b0 = reinterpret_cast<std::uintptr_t>(b);
   return a0 < b0 + b_bytes && b0 < a0 + a_bytes;
+}
+
+// What a control loop calls: one observation into an array for its action. False for everything else, or when the
+// general way must say why.
+inline bool run_single(const HotCall& self, PyObject* observation, PyObject* out) {
+  if (!PyArray_CheckExact(observation) || !PyArray_CheckExact(out)) return false;
+  auto* from = reinterpret_cast<PyArrayObject*>(observation);
+  auto* to = reinterpret_cast<PyArrayObject*>(out);
+  if (!has_shape(from, self.rank, self.shape) || !has_shape(to, 1, &self.actions)) return false;
+  if (!in_place(from, NPY_FLOAT32, 0) || !in_place(to, NPY_FLOAT32, NPY_ARRAY_WRITEABLE)) return false;
+  const Model& model = *self.model;
+  const View<const float> x(static_cast<float*>(PyArray_DATA(from)), model.input_size());
+  const View<float> y(static_cast<float*>(PyArray_DATA(to)), model.action_size());
+  if (overlap(x.data(), x.size() * sizeof(float), y.data(), y.size() * sizeof(float))) return false;
+  const auto body = [&](View<std::uint8_t> workspace) { return model.run(x, y, workspace); };
+  return with_workspace(model.workspace_bytes(), body) == Status::ok;
 }
 
 Status run(const HotCall& self, const Rows& rows, float* actions) {
@@ -159,10 +185,16 @@ PyObject* call(PyObject* object, PyObject* const* arguments, std::size_t flagged
     if (expected) out = arguments[1];
   }
   if (out == Py_None) out = nullptr;
-  Rows rows{};
-  if (expected && observation_rows(self, arguments[0], rows)) {
-    PyObject* result = self.discrete ? discrete(self, rows, out) : continuous(self, rows, out);
-    if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+  if (expected && out != nullptr && !self.discrete && run_single(self, arguments[0], out)) {
+    Py_INCREF(out);
+    return out;
+  }
+  if (expected) {
+    const Rows rows = observation_rows(self, arguments[0]);
+    if (rows.data != nullptr) {
+      PyObject* result = self.discrete ? discrete(self, rows, out) : continuous(self, rows, out);
+      if (result != nullptr || PyErr_Occurred() != nullptr) return result;
+    }
   }
   return general(self, arguments, flagged, names);
 }
@@ -213,6 +245,7 @@ PyObject* attach(PyObject* object, PyObject* arguments) {
   if (PyErr_Occurred() != nullptr) return nullptr;
   Py_INCREF(owner);
   Py_XSETREF(self->owner, owner);
+  self->actions = static_cast<npy_intp>(model->action_size());
   self->discrete = discrete != 0;
   inherit_vectorcall(Py_TYPE(object));
   self->model = model;
