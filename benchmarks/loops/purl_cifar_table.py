@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from intervals import interval
 
-Row = dict[str, Any]
 Run = dict[str, Any]
 
 

@@ -113,10 +113,7 @@ PyObject* output(const HotCall& self, const Rows& rows, PyObject* out, int type)
   if (out == nullptr) return PyArray_SimpleNew(dimensions, const_cast<npy_intp*>(wanted), type);
   if (!PyArray_CheckExact(out)) return nullptr;
   auto* array = reinterpret_cast<PyArrayObject*>(out);
-  if (PyArray_NDIM(array) != dimensions || !in_place(array, type, NPY_ARRAY_WRITEABLE)) return nullptr;
-  for (int i = 0; i < dimensions; ++i) {
-    if (PyArray_DIM(array, i) != wanted[i]) return nullptr;
-  }
+  if (!has_shape(array, dimensions, wanted) || !in_place(array, type, NPY_ARRAY_WRITEABLE)) return nullptr;
   const std::size_t bytes = rows.count * self.model->input_size() * sizeof(float);
   const std::size_t each = type == NPY_INT64 ? sizeof(npy_int64) : sizeof(float);
   const std::size_t out_bytes = rows.count * (self.discrete ? 1 : self.model->action_size()) * each;

@@ -13,8 +13,10 @@ RLCOMPRESS_ALWAYS_INLINE Integers sum_of_groups(Integers n) {
   } else {
     Integers sum = L::add_integers(n, L::template lanes_from<M>(n));
     if constexpr (M <= 5) sum = L::add_integers(sum, L::template lanes_from<2 * M>(n));
-    if constexpr (M == 3) sum = L::add_integers(sum, L::template lanes_from<3 * M>(n));
-    if constexpr (M == 3) sum = L::add_integers(sum, L::template lanes_from<4 * M>(n));
+    if constexpr (M == 3) {
+      sum = L::add_integers(sum, L::template lanes_from<9>(n));
+      sum = L::add_integers(sum, L::template lanes_from<12>(n));
+    }
     return sum;
   }
 }

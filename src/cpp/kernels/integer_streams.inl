@@ -14,13 +14,12 @@ inline std::size_t rows_of_part(const IntegerDenseCall& c) noexcept {
   return rows / together * together;
 }
 
-// V vectors of outputs, all filled.
+// V vectors of outputs, all filled; so many rows of each part.
 template <unsigned V>
-void integer_streams(const IntegerDenseCall& c) noexcept {
+void integer_streams_of(const IntegerDenseCall& c, std::size_t rows) noexcept {
   Integers s[V];
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v) s[v] = Lanes::load_integers(c.bias + v * width);
-  const std::size_t rows = rows_of_part(c);
   const std::size_t stride = 4 * c.stride;
   const std::uint8_t* x = c.x;
   const std::int8_t* w = c.weights;
@@ -49,9 +48,11 @@ void integer_streams(const IntegerDenseCall& c) noexcept {
 RLCOMPRESS_ALWAYS_INLINE bool integer_streams(const IntegerDenseCall& c) noexcept {
   if constexpr (width == 16) {
     const std::size_t bytes = c.inputs * c.stride;
-    if (bytes < beyond_first_cache || bytes > 2 * beyond_first_cache || rows_of_part(c) == 0) return false;
-    if (c.outputs == 8 * width) return integer_streams<8>(c), true;
-    if (c.outputs == 16 * width) return integer_streams<16>(c), true;
+    if (bytes < beyond_first_cache || bytes > 2 * beyond_first_cache) return false;
+    const std::size_t rows = rows_of_part(c);
+    if (rows == 0) return false;
+    if (c.outputs == 8 * width) return integer_streams_of<8>(c, rows), true;
+    if (c.outputs == 16 * width) return integer_streams_of<16>(c, rows), true;
   }
   return false;
 }
