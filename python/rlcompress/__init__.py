@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rlcompress.engine.run import resume as resume
     from rlcompress.exporters import export as export
     from rlcompress.exporters.scikit_learn import to_sklearn as to_sklearn
+    from rlcompress.imitation import Imitation as Imitation
+    from rlcompress.imitation import imitate as imitate
     from rlcompress.importers import load_policy as load_policy
     from rlcompress.importers.scikit_learn import from_sklearn as from_sklearn
     from rlcompress.importers.torch_module import from_torch as from_torch
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "NEON": "rlcompress.algorithms.neon",
     "DatasetTask": "rlcompress.tasks.dataset",
+    "Imitation": "rlcompress.imitation",
     "MaskedLinear": "rlcompress.training.masked_linear",
     "MaskedMLP": "rlcompress.training.masked",
     "Plan": "rlcompress.layerwise.plan",
@@ -65,6 +68,7 @@ _LAZY = {
     "export": "rlcompress.exporters",
     "from_sklearn": "rlcompress.importers.scikit_learn",
     "from_torch": "rlcompress.importers.torch_module",
+    "imitate": "rlcompress.imitation",
     "load_data": "rlcompress.tasks.data_files",
     "load_policy": "rlcompress.importers",
     "pack": "rlcompress.packing",
@@ -85,6 +89,7 @@ __all__ = [
     "DatasetTask",
     "Dense",
     "FormatError",
+    "Imitation",
     "IntegerDense",
     "MaskedLinear",
     "MaskedMLP",
@@ -107,6 +112,7 @@ __all__ = [
     "export",
     "from_sklearn",
     "from_torch",
+    "imitate",
     "load",
     "load_data",
     "load_policy",

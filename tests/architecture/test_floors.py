@@ -25,7 +25,7 @@ FLOORS = {
         "packing",
     ),
     2: ("engine",),
-    3: ("importers", "exporters", "training", "tasks", "teachers", "teacher_presets"),
+    3: ("importers", "exporters", "training", "tasks", "teachers", "teacher_presets", "imitation"),
     4: ("corpus", "layerwise"),
     5: ("algorithms",),
     6: ("reporting", "cli", "__main__"),

@@ -22,6 +22,7 @@ from rlcompress.layers.activation import DEFAULT_ALPHA, Activation
 
 _POLICY_MODULE = re.compile(r"stable_baselines3\.(common|a2c|ppo|dqn|sac|td3|ddpg)\.policies")
 _FLATTEN = "<class 'stable_baselines3.common.torch_layers.FlattenExtractor'>"
+_IMITATE = "load it with its own library and make it a dense network by rlcompress.imitate(model, task)"
 _ACTIVATION = re.compile(r"<class 'torch\.nn\.modules\.(?:activation|linear)\.(\w+)'>")
 _ACTIVATIONS: dict[str, Activation] = {
     "ReLU": "relu",
@@ -80,15 +81,15 @@ def _fields(data: Mapping[str, Any], entry: str) -> Mapping[str, Any]:
 def _refuse_unsupported(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
     segments = {segment for key in state.tensors for segment in key.split(".")}
     if any("lstm" in segment for segment in segments):
-        raise UnsupportedError(f"{state.name}: a recurrent policy: distil it into a feed-forward one first")
+        raise UnsupportedError(f"{state.name}: a recurrent policy: {_IMITATE}")
     if "quantile_net" in segments:
-        raise UnsupportedError(f"{state.name}: a QR-DQN policy: its outputs are quantiles; train with DQN or distil it")
+        raise UnsupportedError(f"{state.name}: a QR-DQN policy: its outputs are quantiles; {_IMITATE}")
     extractors = {segment for segment in segments if re.fullmatch(r"(pi_|vf_)?features_extractor", segment)}
     extractor = kwargs.get("features_extractor_class", _FLATTEN)
     if extractors or extractor != _FLATTEN:
         raise UnsupportedError(
             f"{state.name}: a features extractor with work of its own (a convolutional or custom one); "
-            "only policies that flatten the observation (MlpPolicy) are supported"
+            f"only policies that flatten the observation (MlpPolicy) are read; {_IMITATE}"
         )
 
 
@@ -98,7 +99,7 @@ def _family(state: StateDict, data: Mapping[str, Any]) -> str:
     if found is None:
         raise UnsupportedError(
             f"{state.name}: policy class of module {module[:100]!r}: what a custom class computes cannot be known; "
-            "policies of DQN, PPO, A2C, SAC, TD3 and DDPG are supported"
+            f"policies of DQN, PPO, A2C, SAC, TD3 and DDPG are read; {_IMITATE}"
         )
     family = {"dqn": "dqn", "sac": "sac", "td3": "td3", "ddpg": "td3"}.get(found[1], "actor_critic")
     if family == "td3" and any(key.startswith("actor.log_std") for key in state.tensors):

@@ -7,7 +7,7 @@ An episode is a pure function of (environment, network, seed): every episode get
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
@@ -52,8 +52,11 @@ class Environment:
 
 
 @dataclass
-class _Slot:
-    """One running episode."""
+class Slot:
+    """One running episode.
+
+    `limit`: steps at most; 0 once it has ended. `info`: what the environment said beside the last observation.
+    """
 
     index: int
     env: Any
@@ -62,6 +65,18 @@ class _Slot:
     steps: int = 0
     total: float = 0.0
     rng: np.random.Generator | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def step(self, action: Any) -> bool:
+        """Act; whether that ended the episode, whose environment is closed then."""
+        self.observation, reward, terminated, truncated, self.info = self.env.step(action)
+        self.total += float(reward)
+        self.steps += 1
+        if not (terminated or truncated or self.steps >= self.limit):
+            return False
+        self.env.close()
+        self.limit = 0
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +117,11 @@ def run_episodes(
     lengths = np.zeros(len(plan), np.int64)
     records: list[list[Any]] = [[] for _ in plan] if record else []
     waiting = iter(sorted(range(len(plan)), key=lambda index: plan[index][0]))
-    slots: list[_Slot] = []
+    slots: list[Slot] = []
     try:
         while True:
             while len(slots) < _SLOTS and (index := next(waiting, None)) is not None:
-                slots.append(_open(environment, index, plan[index][1], explore, explore_seed))
+                slots.append(open_slot(environment, index, plan[index][1], explore_seed))
             if not slots:
                 break
             if record:
@@ -115,13 +130,8 @@ def run_episodes(
             actions = _act(policies, plan, slots, explore)
             finished = False
             for slot, action in zip(slots, actions):
-                slot.observation, reward, terminated, truncated, _ = slot.env.step(action)
-                slot.total += float(reward)
-                slot.steps += 1
-                if terminated or truncated or slot.steps >= slot.limit:
+                if slot.step(action):
                     returns[slot.index], lengths[slot.index] = slot.total, slot.steps
-                    slot.env.close()
-                    slot.limit = 0
                     finished = True
             if finished:
                 slots = [slot for slot in slots if slot.limit]
@@ -135,11 +145,12 @@ def _policy(actor: Actor) -> Runtime | None:
     return Runtime(actor) if isinstance(actor, Network) else None
 
 
-def _open(environment: Environment, index: int, seed: int, explore: float, explore_seed: int) -> _Slot:
+def open_slot(environment: Environment, index: int, seed: int, explore_seed: int = 0) -> Slot:
+    """A fresh environment, reset with `seed`; `index` is the episode's place in its plan."""
     env, limit = _without_transparent_wrappers(environment.make())
-    observation, _ = env.reset(seed=seed)
+    observation, info = env.reset(seed=seed)
     rng = np.random.default_rng((explore_seed, seed))
-    return _Slot(index, env, limit, observation, rng=rng)
+    return Slot(index, env, limit, observation, rng=rng, info=info)
 
 
 def _without_transparent_wrappers(env: Any) -> tuple[Any, int]:
@@ -173,7 +184,7 @@ def _trusting_kind() -> type:
 
 
 def _act(
-    policies: Sequence[Runtime | None], plan: Sequence[tuple[int, int]], slots: Sequence[_Slot], explore: float
+    policies: Sequence[Runtime | None], plan: Sequence[tuple[int, int]], slots: Sequence[Slot], explore: float
 ) -> list[Any]:
     """Actions of all slots; slots are in order of their actors, so each actor's are one run."""
     actions: list[Any] = []
@@ -193,7 +204,7 @@ def _act(
     return actions
 
 
-def _act_as(policy: Runtime | None, slots: Sequence[_Slot]) -> list[Any]:
+def _act_as(policy: Runtime | None, slots: Sequence[Slot]) -> list[Any]:
     if policy is None:
         return [_random_action(slot) for slot in slots]
     batch = np.array([slot.observation for slot in slots], dtype=np.float32)
@@ -201,7 +212,7 @@ def _act_as(policy: Runtime | None, slots: Sequence[_Slot]) -> list[Any]:
     return actions.tolist() if actions.ndim == 1 else list(actions)  # a discrete space checks an int fastest
 
 
-def _random_action(slot: _Slot) -> Any:
+def _random_action(slot: Slot) -> Any:
     assert slot.rng is not None
     space = slot.env.action_space
     if hasattr(space, "n"):

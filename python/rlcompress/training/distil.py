@@ -134,7 +134,9 @@ class _Group:
         read = contract.select(data[0].observations)
         self.mean = read.mean(0, dtype=np.float64)
         self.scale = read.std(0, dtype=np.float64) + 1e-6
+        self.varies = np.ptp(read, 0) > 0
         self.random = [np.random.default_rng((seed, 17, *student.hidden, student.variant)) for student in students]
+        self.scale[~self.varies] = 1
         self.parameters: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.tanh = torch.tensor([student.activation == "tanh" for student in students]).view(-1, 1, 1)
 
@@ -157,6 +159,7 @@ class _Group:
             )
             for level, (rows, columns) in enumerate(zip(self.padded[1:], self.padded[:-1]))
         ]
+        self.masks[0][0][:, :, ~torch.from_numpy(self.varies)] = 0
 
     def _fresh(self, index: int) -> list[tuple[Any, Any]]:
         """Glorot-uniform weights and small random biases (so that kinks of narrow relu layers spread)."""
@@ -165,6 +168,7 @@ class _Group:
             bound = np.sqrt(6 / (rows + columns))
             rng = self.random[index]
             layers.append((rng.uniform(-bound, bound, (rows, columns)), rng.uniform(-0.5, 0.5, rows)))
+        layers[0][0][:, ~self.varies] = 0  # what never varied teaches nothing, and must not matter where it varies
         return layers
 
     def _unfolded(self, network: Network) -> list[tuple[Any, Any]]:

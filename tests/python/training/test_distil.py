@@ -104,6 +104,17 @@ def test_masked_gradients_keep_the_padding_out() -> None:
     assert wide.parameter_count == 20 * 5 + 2 * 21
 
 
+def test_what_never_varied_does_not_matter_where_it_varies() -> None:
+    rows = ROWS.copy()
+    rows[:, 1] = 0.25
+    student, linear = taught([Student((8,)), Student(())], label(TEACHER, rows))
+    moved = rows.copy()
+    moved[:, 1] = 7
+    for network in (student, linear):
+        assert not network.dense_layers()[0].weight[:, 1].any()
+        assert np.array_equal(Runtime(network).logits(rows), Runtime(network).logits(moved))
+
+
 def test_targets_become_probabilities() -> None:
     values = np.array([[100.0, 100.1, 99.0]], np.float32)
     sharp = prepare_targets(values, "sharp")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rlcompress as rlc
+from rlcompress.engine.events import Note
+from rlcompress.errors import InvalidValueError
+
+pytest.importorskip("torch")
+pytest.importorskip("gymnasium")
+
+CARTPOLE = rlc.PolicyTask("CartPole-v1")
+SHORT = rlc.Imitation(hidden=(12,), rounds=2, visit_steps=1000, train_steps=300)
+
+
+class Balances:
+    """Balances from positions alone: it remembers the last ones."""
+
+    def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+        seen = observation[:, [0, 2]]
+        last = seen if state is None else np.where(episode_start[:, None], seen, state)
+        push = seen @ [1, 20] + (seen - last) @ [75, 150]
+        return (push > 0).astype(np.int64), seen
+
+
+class Swings:
+    """A torque that depends on angle and speed."""
+
+    def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+        return np.clip(observation @ np.array([[-1.0], [0.5], [0.2]]), -2, 2), state
+
+
+def test_a_memory_becomes_a_network_without_one() -> None:
+    said: list[Any] = []
+    found = rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=20, on_event=said.append)
+    assert found.expert.mean == 500
+    assert found.score.mean > 475
+    assert found.agreement > 0.6  # on a pole that stands still, either push is right
+    assert [layer.out_features for layer in found.network.dense_layers()] == [12, 2]
+    assert np.array_equal(found.score.values, CARTPOLE.score(found.network, "final", 0, 20).values)
+    assert found.observations >= 2000
+    assert any("final episodes" in event.text for event in said if isinstance(event, Note))
+    assert "over 20 final episodes" in str(found)
+
+
+def test_the_network_is_compressed_like_any_other() -> None:
+    found = rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=5)
+    small = rlc.compress(found.network, CARTPOLE, rlc.PoPS(), seed=0, max_steps=2, jobs=1)
+    assert small.teacher.network == found.network
+
+
+def test_continuous_actions_are_learnt() -> None:
+    task = rlc.PolicyTask("Pendulum-v1")
+    found = rlc.imitate(Swings(), task, SHORT, episodes=5)
+    assert found.agreement > 0.98
+    head = found.network.contract.head
+    assert isinstance(head, rlc.Clip)
+    assert head.high.tolist() == [2]
+
+
+def test_a_model_of_stable_baselines3_is_an_expert() -> None:
+    sb3 = pytest.importorskip("stable_baselines3")
+    found = rlc.imitate(sb3.PPO("MlpPolicy", "CartPole-v1", seed=1, device="cpu"), CARTPOLE, SHORT, episodes=5)
+    assert found.agreement > 0.8
+
+
+def test_a_seed_decides_all() -> None:
+    first, again, other = (rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=2, seed=seed) for seed in (3, 3, 4))
+    assert first.network == again.network
+    assert first.network != other.network
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"hidden": (8, 0)}, "hidden: widths >= 1"),
+        ({"activation": "gelu"}, "activation: 'relu' or 'tanh'"),
+        ({"rounds": 0}, "rounds: a value >= 1"),
+        ({"visit_steps": 0}, "visit_steps: a value >= 1"),
+        ({"train_steps": -1}, "train_steps: a value >= 1"),
+        ({"learning_rate": 0}, "learning_rate: a value > 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: a value > 0"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(InvalidValueError, match=wanted):
+        rlc.Imitation(**settings)
+
+
+def test_an_expert_has_to_predict() -> None:
+    with pytest.raises(InvalidValueError, match=r"expert: an object with predict.*found int"):
+        rlc.imitate(3, CARTPOLE)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError, match="episodes >= 1"):
+        rlc.imitate(Balances(), CARTPOLE, episodes=0)
