@@ -7,6 +7,7 @@ met so far. Deviates: the network of the round that earned most is kept, not the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import index
@@ -14,7 +15,16 @@ from operator import index
 import numpy as np
 
 from rlcompress.contract import Argmax
-from rlcompress.engine.events import Note, OnEvent, PhaseStarted, Progress, fan_out
+from rlcompress.engine.events import (
+    Emit,
+    Note,
+    OnEvent,
+    PhaseStarted,
+    Progress,
+    RunFinished,
+    RunStarted,
+    fan_out,
+)
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Activation
 from rlcompress.network import Network
@@ -103,6 +113,9 @@ def imitate(
 ) -> Imitated:
     """Teach a dense network to act as an expert does, so that it can be compressed and run without it.
 
+    Ctrl-C ends the training after its last finished round, and the figures of what was reached follow; a second one
+    aborts.
+
     Args:
         expert: has Stable-Baselines3's `predict(observation, state, episode_start, deterministic)`, so that its models
             (and those of sb3-contrib, recurrent ones included) serve as they are. It is given the observations of the
@@ -126,22 +139,41 @@ def imitate(
         )
     if episodes < 1 or seed < 0:
         raise InvalidValueError(f"episodes >= 1 and seed >= 0 expected, found {episodes} and {seed}")
-    settings, emit = settings or Imitation(), fan_out(on_event)
-    emit(PhaseStarted("imitate", f"{settings.rounds} rounds of at least {settings.visit_steps} steps"))
-    lessons = _Lessons(expert, task, settings, seed, expert_sees)
+    emit, began, ending = fan_out(on_event), time.monotonic(), "failed"
+    lessons = _Lessons(expert, task, settings or Imitation(), seed, expert_sees)
+    emit(RunStarted("imitation", task.name, resumed=False))
+    try:
+        network, ending = _taught(lessons, emit)
+        return _judged(lessons, network, episodes, emit)
+    finally:
+        emit(RunFinished(ending, time.monotonic() - began))
+
+
+def _taught(lessons: _Lessons, emit: Emit) -> tuple[Network, str]:
+    """The network of the best round, and why there was no further one."""
     found: list[tuple[float, Network]] = []
-    for number in range(settings.rounds):
-        network = lessons.round(number, found[-1][1] if found else None)
-        found.append((task.score(network, "screen", 0, _SCREENED).mean, network))
-        emit(Note(f"round {number + 1}: return {found[-1][0]:.1f} over {_SCREENED} episodes"))
-        emit(Progress((number + 1) / settings.rounds, "imitate"))
-    best = max(found, key=lambda entry: entry[0])[1]
+    rounds = lessons.settings.rounds
+    try:
+        while len(found) < rounds:
+            emit(PhaseStarted("imitate", f"round {len(found) + 1} of {rounds}"))
+            network = lessons.round(len(found), found[-1][1] if found else None)
+            found.append((lessons.task.score(network, "screen", 0, _SCREENED).mean, network))
+            emit(Note(f"round {len(found)}: return {found[-1][0]:.1f} over {_SCREENED} episodes"))
+            emit(Progress(len(found) / rounds, "imitate"))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        text = f"interrupted after round {len(found)}; finishing with what there is (Ctrl-C again to abort)"
+        emit(Note(text, warning=True))
+    return max(found, key=lambda entry: entry[0])[1], "done" if len(found) == rounds else "interrupted"
+
+
+def _judged(lessons: _Lessons, network: Network, episodes: int, emit: Emit) -> Imitated:
+    emit(PhaseStarted("final", "both on episodes that no decision saw"))
     seeds = range(SEED_BASE["final"], SEED_BASE["final"] + episodes)
-    shown = np.concatenate([lessons.watch(None, part).returns for part in _parts(seeds)])
-    score = task.score(best, "final", 0, episodes)
-    emit(Note(f"{episodes} final episodes: expert {shown.mean():.1f}, network {score.mean:.1f}"))
-    learned = sum(len(part.observations) for part in lessons.labels)
-    return Imitated(best, score, Score(shown), agreement(lessons.meet(best), best), learned)
+    expert = np.concatenate([lessons.watch(None, part).returns for part in _parts(seeds)])
+    score = lessons.task.score(network, "final", 0, episodes)
+    return Imitated(network, score, Score(expert), agreement(lessons.meet(network), network), lessons.learned)
 
 
 def _parts(seeds: Sequence[int]) -> list[Sequence[int]]:
@@ -157,6 +189,7 @@ class _Lessons:
         self.student = Student(settings.hidden, settings.activation, loss)
         self.next_seed = SEED_BASE["data"]
         self.labels: list[Labels] = []
+        self.learned = 0
 
     def watch(self, actor: Network | None, seeds: Sequence[int]) -> ExpertLog:
         task = self.task
@@ -184,4 +217,6 @@ class _Lessons:
             np.concatenate([part.targets for part in self.labels]),
         )
         seed = self.seed * 1000 + number
-        return distil([self.student], [known], self.task.contract, training, seed, [actor])[0]
+        (network,) = distil([self.student], [known], self.task.contract, training, seed, [actor])
+        self.learned = len(known.observations)
+        return network

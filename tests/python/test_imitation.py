@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rlcompress as rlc
-from rlcompress.engine.events import Note
+from rlcompress.engine.events import Note, RunFinished, RunStarted
 from rlcompress.errors import InvalidValueError
 
 pytest.importorskip("torch")
@@ -42,8 +43,36 @@ def test_a_memory_becomes_a_network_without_one() -> None:
     assert [layer.out_features for layer in found.network.dense_layers()] == [12, 2]
     assert np.array_equal(found.score.values, CARTPOLE.score(found.network, "final", 0, 20).values)
     assert found.observations >= 2000
-    assert any("final episodes" in event.text for event in said if isinstance(event, Note))
+    assert (type(said[0]), type(said[-1]), said[-1].reason) == (RunStarted, RunFinished, "done")
     assert "over 20 final episodes" in str(found)
+
+
+class Stops(Balances):
+    """Balances until Ctrl-C is pressed, at a step of the second round."""
+
+    steps = 0
+
+    def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+        self.steps += 1
+        if self.steps == 700:
+            raise KeyboardInterrupt
+        return super().predict(observation, state, episode_start, deterministic)
+
+
+def test_an_interrupt_ends_the_training_with_what_was_reached() -> None:
+    said: list[Any] = []
+    found = rlc.imitate(Stops(), CARTPOLE, SHORT, episodes=5, on_event=said.append)
+    whole = rlc.imitate(Balances(), CARTPOLE, replace(SHORT, rounds=1), episodes=5)
+    assert found.observations == whole.observations
+    assert found.score.mean > 100
+    assert said[-1].reason == "interrupted"
+    (warning,) = (event.text for event in said if isinstance(event, Note) and event.warning)
+    assert warning.startswith("interrupted after round 1")
+    expert = Stops()
+    expert.steps = 690
+    with pytest.raises(KeyboardInterrupt):
+        rlc.imitate(expert, CARTPOLE, SHORT, episodes=5, on_event=said.append)
+    assert said[-1].reason == "failed"
 
 
 def test_the_network_is_compressed_like_any_other() -> None:
