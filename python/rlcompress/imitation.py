@@ -37,6 +37,9 @@ from rlcompress.training.labels import Labels, Loss, agreement
 _PLACES = 8
 """Episodes that an expert sees side by side."""
 
+_LEAST_SPREAD = 0.05
+"""Of inputs, as a share of the range that they were seen in: of a picture most points hardly ever change."""
+
 _SCREENED = 20
 """Episodes that choose among the rounds."""
 
@@ -210,7 +213,9 @@ class _Lessons:
             steps += len(self.labels[-1].observations)
         last = number == self.settings.rounds - 1
         training = Distillation(
-            steps=self.settings.train_steps * (2 if last else 1), learning_rate=self.settings.learning_rate
+            steps=self.settings.train_steps * (2 if last else 1),
+            learning_rate=self.settings.learning_rate,
+            least_spread=_LEAST_SPREAD,
         )
         known = Labels(
             np.concatenate([part.observations for part in self.labels]),

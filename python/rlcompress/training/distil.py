@@ -55,11 +55,14 @@ class Distillation:
         steps: optimiser steps (Adam).
         batch_size: observations per step and student.
         learning_rate: at the start; falls to a tenth along a cosine.
+        least_spread: share of the range that an input was seen in, which it is taken to vary by at least: no large
+            weights on what rarely changes, such as single points of pictures.
     """
 
     steps: int = 800
     batch_size: int = 256
     learning_rate: float = 1e-2
+    least_spread: float = 0.0
 
 
 def student_contract(teacher: Network) -> Contract:
@@ -112,7 +115,9 @@ def distil(
     networks: list[Network | None] = [None] * len(students)
     for depth in sorted({len(student.hidden) for student in students}):
         members = [index for index, student in enumerate(students) if len(student.hidden) == depth]
-        group = _Group([students[i] for i in members], [data[i] for i in members], contract, seed)
+        group = _Group(
+            [students[i] for i in members], [data[i] for i in members], contract, seed, settings.least_spread
+        )
         group.begin([start[i] for i in members])
         with single_threaded():
             group.train(settings)
@@ -124,7 +129,9 @@ def distil(
 class _Group:
     """Students of one depth as stacked tensors: weights (students, out, in), zero beyond each student's widths."""
 
-    def __init__(self, students: Sequence[Student], data: Sequence[Labels], contract: Contract, seed: int) -> None:
+    def __init__(
+        self, students: Sequence[Student], data: Sequence[Labels], contract: Contract, seed: int, least_spread: float
+    ) -> None:
         import torch
 
         self.students, self.data, self.contract = students, data, contract
@@ -133,10 +140,11 @@ class _Group:
         self.padded = [max(widths[level] for widths in self.widths) for level in range(len(self.widths[0]))]
         read = contract.select(data[0].observations)
         self.mean = read.mean(0, dtype=np.float64)
-        self.scale = read.std(0, dtype=np.float64) + 1e-6
-        self.varies = np.ptp(read, 0) > 0
+        span = np.ptp(read, 0)
+        self.varies = span > 0
+        scale = np.maximum(read.std(0, dtype=np.float64) + 1e-6, least_spread * span)
+        self.scale = np.where(self.varies, scale, 1.0)
         self.random = [np.random.default_rng((seed, 17, *student.hidden, student.variant)) for student in students]
-        self.scale[~self.varies] = 1
         self.parameters: list[tuple[torch.Tensor, torch.Tensor]] = []
         self.tanh = torch.tensor([student.activation == "tanh" for student in students]).view(-1, 1, 1)
 

@@ -115,6 +115,22 @@ def test_what_never_varied_does_not_matter_where_it_varies() -> None:
         assert np.array_equal(Runtime(network).logits(rows), Runtime(network).logits(moved))
 
 
+def test_what_rarely_changes_gets_no_large_weights() -> None:
+    rows = ROWS.copy()
+    rows[:, 1] = 0
+    rows[7, 1] = 1
+    labels = label(TEACHER, rows)
+    largest = [
+        np.abs(
+            distil([Student((8,))], [labels], CONTRACT, replace(SHORT, least_spread=share), 0)[0]
+            .dense_layers()[0]
+            .weight[:, 1]
+        ).max()
+        for share in (0.0, 0.5)
+    ]
+    assert largest[0] > 5 > 2 > largest[1]
+
+
 def test_targets_become_probabilities() -> None:
     values = np.array([[100.0, 100.1, 99.0]], np.float32)
     sharp = prepare_targets(values, "sharp")
