@@ -60,6 +60,13 @@ def test_the_core_neither_throws_nor_prints_nor_aborts(path):
     assert not found, f"{relative(path)}: return a Status instead of {found[:3]}"
 
 
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.suffix == ".inl"], ids=relative)
+def test_kernels_name_no_processor(path):
+    code = re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))
+    found = re.findall(r"\b(?:__)?asm(?:__)?\b|\b_mm\d*_\w+|\bv(?:ld|st)1q?_\w+|__builtin_(?:ia32|neon)_\w+", code)
+    assert not found, f"{relative(path)}: {found[:3]} belongs in targets/ or behind a macro of kernels/table.hpp"
+
+
 @pytest.mark.parametrize("registry", sorted(CPP.rglob("*.def")), ids=relative)
 def test_a_registry_is_the_only_list_of_its_entries(registry):
     names = set(

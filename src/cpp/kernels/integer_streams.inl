@@ -33,7 +33,7 @@ void integer_streams_of(const IntegerDenseCall& c, std::size_t rows) noexcept {
       for (unsigned p = 0; p < parts; ++p) {
         s[v] = Lanes::dot_four(s[v], fours[p], Lanes::load_integers(w + p * rows * stride + 4 * v * width));
       }
-      __asm__ volatile("" : "+x"(s[v]));  // else the lines of a part are read together
+      RLCOMPRESS_ONE_VECTOR(s[v]);  // else the lines of a part are read together
     }
   }
   x += 4 * (parts - 1) * rows;

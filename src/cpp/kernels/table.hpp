@@ -30,6 +30,13 @@
 // Makes the compiler forget how an address came about, so that the loads from it need one register and an offset each.
 #define RLCOMPRESS_ONE_REGISTER(pointer) __asm__("" : "+r"(pointer))
 
+// A vector whose value the compiler takes for unknown here. Its class of registers has another name on each processor.
+#if defined(__x86_64__)
+#define RLCOMPRESS_ONE_VECTOR(vector) __asm__ volatile("" : "+x"(vector))
+#else
+#define RLCOMPRESS_ONE_VECTOR(vector) static_cast<void>(vector)
+#endif
+
 namespace rlcompress {
 
 enum class WeightType : std::uint8_t { float32 = 0, int8 = 1, int4 = 2 };
