@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import cycle, islice, repeat
 from typing import Any
 
 _LONG_US = 10_000.0  # a single call of this length is a batch, and needs no warming
@@ -63,21 +63,25 @@ class Prepared:
                 self.after()
 
 
-def inlined(statements: Sequence[str], names: Mapping[str, object], **others: Any) -> Prepared:
+def inlined(
+    statements: Sequence[str], names: Mapping[str, object], turns: Sequence[object] = (), **others: Any
+) -> Prepared:
     """Statements as a user has them in a loop: no function of ours around them, whose call would cost as much as some.
 
     Args:
         statements: the value of the last one is what `call` returns.
         names: what they speak of.
+        turns: what `x` is in a loop, one after the other: for work that takes longer on some values than on others.
         others: fields of `Prepared`.
     """
     *steps, last = statements
-    lines = [f"def made({', '.join(names)}, repeat):"]
+    lines = [f"def made({', '.join(names)}):"]
     lines += [" def call():", *(f"  {step}" for step in steps), f"  return {last}"]
-    lines += [" def loop(count):", "  for _ in repeat(None, count):", *(f"   {step}" for step in statements)]
-    scope: dict[str, Any] = {}
+    head = "  for x in islice(turns, count):" if turns else "  for _ in repeat(None, count):"
+    lines += [" def loop(count):", head, *(f"   {step}" for step in statements)]
+    scope: dict[str, Any] = {"repeat": repeat, "islice": islice, "turns": cycle(turns)}
     exec("\n".join([*lines, " return call, loop"]), scope)
-    call, loop = scope["made"](**names, repeat=repeat)
+    call, loop = scope["made"](**names)
     return Prepared(call, loop=loop, **others)
 
 

@@ -38,14 +38,23 @@ def aligned(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return copy
 
 
-def relu_network(widths: tuple[int, ...], seed: int = 0) -> Network:
-    """A network of random float32 dense layers, relu between them, of outputs about 1 in size."""
+def relu_network(widths: tuple[int, ...], seed: int = 0, offset: float = 0) -> Network:
+    """A network of random float32 dense layers, relu between them, of outputs about 1 in size.
+
+    Args:
+        widths: inputs of the first layer, then the outputs of each.
+        seed: of the weights.
+        offset: of the biases before a relu, of which half the outputs are zero without.
+    """
     random = np.random.default_rng(seed)
     layers = []
     for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         weight = random.normal(0, np.sqrt(2 / inputs), (outputs, inputs)).astype(np.float32)
         bias = random.normal(0, 0.1, outputs).astype(np.float32)
-        layers.append(Dense(weight, bias, "identity" if index == len(widths) - 2 else "relu"))
+        if index == len(widths) - 2:
+            layers.append(Dense(weight, bias))
+        else:
+            layers.append(Dense(weight, bias + np.float32(offset * 8**index), "relu"))
     return Network(tuple(layers))
 
 
@@ -74,26 +83,35 @@ class DenseWork:
         shape: name in SHAPES.
         batch: rows; 1 = a single observation.
         tolerance: largest error as a share of the largest output: rounding for float32, calibration for int8.
+        widths: instead of the shape's.
+        zeros: whether about half of what a relu passes on is zero, else nothing.
     """
 
     shape: str
     batch: int = 1
     tolerance: float = 1e-4
     widths: tuple[int, ...] = ()
+    zeros: bool = True
 
     @property
     def name(self) -> str:
         widths = "-".join(str(width) for width in self.network.widths)
-        return f"{self.shape} {widths}" if self.batch == 1 else f"{self.shape} {widths}, N = {self.batch}"
+        rows = "" if self.batch == 1 else f", N = {self.batch}"
+        return f"{self.shape} {widths}{rows}{'' if self.zeros else ', no zeros'}"
 
     @cached_property
     def network(self) -> Network:
-        return relu_network(self.widths or SHAPES[self.shape])
+        return relu_network(self.widths or SHAPES[self.shape], offset=0 if self.zeros else 30)
 
     @cached_property
     def x(self) -> Floats:
         """(batch, inputs)"""
         return np.random.default_rng(1).normal(size=(self.batch, self.network.input_size)).astype(np.float32)
+
+    @cached_property
+    def others(self) -> Floats:
+        """(63, inputs): more single observations, so that no contender lives on the zeros of one."""
+        return np.random.default_rng(6).normal(size=(63, self.network.input_size)).astype(np.float32)
 
     @cached_property
     def calibration(self) -> Floats:

@@ -183,6 +183,42 @@ def test_single_observations_are_equal_on_every_target(widths: tuple[int, ...]) 
         assert len(set(answers.values())) == 1, [t for t in TARGETS if answers[t] != answers["scalar"]]
 
 
+def rows_with_zeros(rng: np.random.Generator, inputs: int) -> Any:
+    """Observations of which none, some, most and all values are zeros of either sign; the last holds odd values."""
+    rows = rng.standard_normal((7, inputs)).astype(np.float32)
+    for row, share in zip(rows, (0, 0.2, 0.5, 0.9, 0.99, 1, 0.5)):
+        row[rng.random(inputs) < share] = rng.choice(np.array([0.0, -0.0], np.float32))
+    rows[-1, rng.integers(inputs, size=5)] = random_networks.ODD_VALUES[:5]
+    return rows
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity", "elu"])
+@pytest.mark.parametrize("widths", [(130, 128), (40, 150), (300, 200), (513, 131), (70, 400)])
+def test_inputs_of_zero_change_no_bit(widths: tuple[int, int], activation: Any) -> None:
+    """Single observations leave out the weights of zeros where a relu follows; sums that underflow end in zeros."""
+    inputs, outputs = widths
+    rng = np.random.default_rng((inputs, outputs))
+    weight = rng.standard_normal((outputs, inputs)).astype(np.float32)
+    tiny = np.where(rng.random((outputs, 1)) < 0.5, np.float32(1e-30), np.float32(1)) * weight
+    bias = np.where(rng.random(outputs) < 0.5, 0, rng.standard_normal(outputs)).astype(np.float32)
+    rows = rows_with_zeros(rng, inputs)
+    underflowing = np.where(rows[2:3] == 0, rows[2:3], np.float32(1e-30) * rows[2:3])
+    integers = rng.integers(-7, 8, (outputs, inputs))
+    alpha = DEFAULT_ALPHA.get(activation, 0.0)
+    layers = [
+        Dense(tiny, bias, activation, alpha),
+        QuantizedDense(integers, bias, 8, activation, alpha, row_scale=np.full(outputs, 1e-3, np.float32)),
+        QuantizedDense(integers, integers[:, 0], 4, activation, alpha, row_exponent=np.array([-5])),
+    ]
+    for layer in layers:
+        network = Network((layer,))
+        for row in np.concatenate([rows, underflowing]):
+            expected = oracle(network, artifact.encode(network, golden=0), row[None])
+            for target in TARGETS:
+                kernels.force_target(target)
+                assert Runtime(network)(row).tobytes() == expected, target
+
+
 def test_squash_and_argmax_corner_cases() -> None:
     infinite = np.full(2, np.inf, np.float32)
     head = Squash(-infinite, infinite, np.array([2, -3], np.float32), np.array([0.5, 0], np.float32))

@@ -97,7 +97,7 @@ inline std::vector<double> exact(const Network& network, const float* x) {
 inline double error_of(const Network& network, const Floats& x, const Floats& y) {
   double error = 0, largest = 0;
   const std::size_t inputs = network.front().inputs, outputs = network.back().outputs;
-  for (std::size_t row = 0; row < x.size() / inputs; ++row) {
+  for (std::size_t row = 0; row < y.size() / outputs; ++row) {
     const std::vector<double> answer = exact(network, x.data() + row * inputs);
     for (std::size_t j = 0; j < outputs; ++j) {
       error = std::max(error, std::fabs(answer[j] - double{y[row * outputs + j]}));

@@ -43,4 +43,5 @@ def _prepared(work: DenseWork, network: Network) -> Prepared:
     runtime = Runtime(network)
     x = work.x[0] if work.batch == 1 else work.x
     out = np.empty((*x.shape[:-1], network.output_size), np.float32)
-    return inlined(["runtime(x, out)"], {"runtime": runtime, "x": x, "out": out})
+    turns = [x, *work.others] if work.batch == 1 else []
+    return inlined(["runtime(x, out)"], {"runtime": runtime, "x": x, "out": out}, turns)

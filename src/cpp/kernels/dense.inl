@@ -18,6 +18,7 @@ RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
     case 2: return dense_few_columns<2>(w, c);
     default: break;
   }
+  if (may_skip_zeros<Stream>(c) && dense_nonzero(w, c)) return;
   if constexpr (std::is_same_v<Stream, FloatStream>) {
     if (is_wide(c)) return dense_wide(w, c);
   }
@@ -35,6 +36,7 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
   for (const detail::Layer* layer = c.layers; layer <= last; ++layer) {
     const bool action = NarrowLanes::stores_few && layer == last && c.action != nullptr;
     if (action) y = c.action;
+    const bool relu = static_cast<Activation>(layer->activation) == Activation::relu;
     const DenseCall call{layer->weights,
                          0,
                          x,
@@ -43,8 +45,9 @@ void dense_chain_f32(const DenseChainCall& c) noexcept {
                          layer->inputs,
                          layer->outputs,
                          layer->stride,
-                         static_cast<Activation>(layer->activation) == Activation::relu,
-                         action};
+                         relu,
+                         action,
+                         relu};
     dense(stream_f32(layer->weights), call);
     x = y;
     std::swap(y, next);

@@ -4,6 +4,7 @@
 #include "kernels/dense_columns.inl"
 #include "kernels/dense_rows.inl"
 #include "kernels/dense_wide.inl"
+#include "kernels/dense_nonzero.inl"
 #include "kernels/dense.inl"
 #include "kernels/dense_rows_batch.inl"
 #include "kernels/dense_tile.inl"

@@ -77,9 +77,10 @@ struct DenseCall {
   float* y;             // outputs, and room for whole vectors: up to a multiple of most_lanes
   std::size_t inputs;
   std::size_t outputs;
-  std::size_t stride;   // weights from one input to the next, where they are input-major
-  bool relu;            // applied when the sum is stored
-  bool action = false;  // y is an action of few_outputs values at most: no more are written, and NaN is canonical
+  std::size_t stride;         // weights from one input to the next, where they are input-major
+  bool relu;                  // applied when the sum is stored
+  bool action = false;        // y is an action of few_outputs values at most: no more are written, and NaN is canonical
+  bool relu_follows = false;  // this one or a later one, so that the sign of a sum of zero is lost
 };
 
 // A dense layer over rows that lie x_stride and y_stride floats apart. y has room for whole vectors of outputs: each

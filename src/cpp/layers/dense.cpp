@@ -29,6 +29,7 @@ void run_dense(const detail::Layer& layer, const KernelTable& kernels, const flo
   call.outputs = layer.outputs;
   call.stride = layer.stride;
   call.relu = relu_in_kernel(layer);
+  call.relu_follows = static_cast<Activation>(layer.activation) == Activation::relu;
   kernels.dense[layer.weight_type](call);
   finish_rows(layer, kernels, y, call.relu);
 }

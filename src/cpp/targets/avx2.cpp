@@ -24,6 +24,7 @@ alignas(64) constexpr std::int32_t mask_source[16] = {-1, -1, -1, -1, -1, -1, -1
 struct Lanes {
   using Vec = __m256;
   static constexpr std::size_t width = 8;
+  static constexpr bool finds_nonzero = false;
   static constexpr unsigned accumulators = 12;
   static constexpr unsigned tile_rows = 4;
   static constexpr unsigned tile_vectors = 3;

@@ -19,6 +19,7 @@ namespace {
 struct Lanes {
   using Vec = float32x4_t;
   static constexpr std::size_t width = 4;
+  static constexpr bool finds_nonzero = false;
   static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 2;

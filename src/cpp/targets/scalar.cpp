@@ -55,6 +55,7 @@ RLCOMPRESS_ALWAYS_INLINE float fused(float a, float b, float c) {
 struct Lanes {
   using Vec = float;
   static constexpr std::size_t width = 1;
+  static constexpr bool finds_nonzero = false;
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
   static constexpr unsigned tile_vectors = 1;
