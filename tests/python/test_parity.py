@@ -193,7 +193,9 @@ def rows_with_zeros(rng: np.random.Generator, inputs: int) -> Any:
 
 
 @pytest.mark.parametrize("activation", ["relu", "identity", "elu"])
-@pytest.mark.parametrize("widths", [(130, 128), (40, 150), (300, 200), (513, 131), (70, 400)])
+@pytest.mark.parametrize(
+    "widths", [(130, 128), (40, 150), (300, 200), (513, 131), (70, 400), (128, 100), (257, 40), (600, 33), (63, 127)]
+)
 def test_inputs_of_zero_change_no_bit(widths: tuple[int, int], activation: Any) -> None:
     """Single observations leave out the weights of zeros where a relu follows; sums that underflow end in zeros."""
     inputs, outputs = widths

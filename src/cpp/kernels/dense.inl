@@ -15,10 +15,10 @@ RLCOMPRESS_ALWAYS_INLINE void dense(const Stream& w, const DenseCall& c) {
   if (partial == 16) return dense_rows<(rows > 8 ? 8 : rows > 1 ? rows : 1)>(w, c, 0);
   switch (partial) {
     case 4: return dense_few_columns<4>(w, c);
-    case 2: return dense_few_columns<2>(w, c);
+    case 2: return dense_without_zeros<2>(w, c) ? void() : dense_few_columns<2>(w, c);
     default: break;
   }
-  if (may_skip_zeros<Stream>(c) && dense_nonzero(w, c)) return;
+  if (dense_without_zeros<1>(w, c)) return;
   if constexpr (std::is_same_v<Stream, FloatStream>) {
     if (is_wide(c)) return dense_wide(w, c);
   }

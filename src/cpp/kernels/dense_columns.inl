@@ -6,17 +6,40 @@ RLCOMPRESS_ALWAYS_INLINE void for_each_index(std::integer_sequence<unsigned, I..
   (function(std::integral_constant<unsigned, I>()), ...);  // constants keep arrays of vectors in registers
 }
 
+// All inputs, one after the other.
+struct EveryInput {
+  // step(p, x, at): input x goes to partial sum p, and its weights begin at `at`.
+  template <unsigned P, class Step>
+  RLCOMPRESS_ALWAYS_INLINE void each(const DenseCall& c, const Step& step) const {
+    const float* x = c.x;
+    const std::size_t stride = c.stride;
+    std::size_t at = c.first;
+    const auto next = [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
+      step(p, x[p], at);
+      at += stride;
+    };
+    const std::size_t left = c.inputs % P;
+    for (const float* end = x + (c.inputs - left); x != end; x += P) {
+      for_each_index(std::make_integer_sequence<unsigned, P>(), next);
+    }
+    if (left != 0) {
+      for_each_index(std::make_integer_sequence<unsigned, P - 1>(), [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
+        if (p < left) next(p);
+      });
+    }
+  }
+};
+
 // V vectors of outputs from j on, P partial sums each; with Cut the last vector holds `last` outputs.
-template <unsigned P, unsigned V, bool Cut, class Stream>
-RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, std::size_t j, std::size_t last) {
+template <unsigned P, unsigned V, bool Cut, class Stream, class Inputs>
+RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, const Inputs& inputs, std::size_t j,
+                                          std::size_t last) {
   using L = typename Stream::L;
   constexpr std::size_t lanes = L::width;
   const auto load = [last](const auto& from, std::size_t at, unsigned v) RLCOMPRESS_INLINE_LAMBDA {
     return Cut && v + 1 == V ? from.load_first(at + v * lanes, last) : from.load(at + v * lanes);
   };
   const bool relu = c.relu;
-  const std::size_t stride = c.stride;
-  const float* x = c.x;
   typename L::Vec s[P][V];
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v) s[0][v] = c.start != nullptr ? load(FloatStreamOf<L>{c.start}, j, v) : L::zero();
@@ -25,22 +48,11 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel(const Stream& w, const DenseCall& c, s
     RLCOMPRESS_UNROLL
     for (unsigned v = 0; v < V; ++v) s[p][v] = L::zero();
   }
-  std::size_t at = c.first + j;
-  const auto step = [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
-    const typename L::Vec value = L::splat(x[p]);
+  inputs.template each<P>(c, [&](auto p, float x, std::size_t at) RLCOMPRESS_INLINE_LAMBDA {
+    const typename L::Vec value = L::splat(x);
     RLCOMPRESS_UNROLL
-    for (unsigned v = 0; v < V; ++v) s[p][v] = L::fma(load(w, at, v), value, s[p][v]);
-    at += stride;
-  };
-  const std::size_t left = c.inputs % P;
-  for (const float* end = x + (c.inputs - left); x != end; x += P) {
-    for_each_index(std::make_integer_sequence<unsigned, P>(), step);
-  }
-  if (left != 0) {
-    for_each_index(std::make_integer_sequence<unsigned, P - 1>(), [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
-      if (p < left) step(p);
-    });
-  }
+    for (unsigned v = 0; v < V; ++v) s[p][v] = L::fma(load(w, at + j, v), value, s[p][v]);
+  });
   float* y = c.y + j;
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v) {
@@ -83,45 +95,49 @@ struct DenseSplit {
   }
 };
 
-template <unsigned P, unsigned V, bool Cut, class Stream>
-void dense_panel_apart(const Stream& w, const DenseCall& c, std::size_t j, std::size_t last) noexcept {
-  dense_panel<P, V, Cut>(w, c, j, last);
+template <unsigned P, unsigned V, bool Cut, class Stream, class Inputs>
+void dense_panel_apart(const Stream& w, const DenseCall& c, const Inputs& inputs, std::size_t j,
+                       std::size_t last) noexcept {
+  dense_panel<P, V, Cut>(w, c, inputs, j, last);
 }
 
 // The panel of `vectors`; narrow ones are worth a copy of the code here, since they have few steps.
-template <unsigned P, unsigned V, class Stream>
-RLCOMPRESS_ALWAYS_INLINE void dense_panel_of(std::size_t vectors, const Stream& w, const DenseCall& c, std::size_t j) {
+template <unsigned P, unsigned V, class Stream, class Inputs>
+RLCOMPRESS_ALWAYS_INLINE void dense_panel_of(std::size_t vectors, const Stream& w, const DenseCall& c,
+                                             const Inputs& inputs, std::size_t j) {
   if constexpr (V > DenseSplit<P, Stream>::narrowest()) {
-    if (vectors < V) return dense_panel_of<P, V - 1>(vectors, w, c, j);
+    if (vectors < V) return dense_panel_of<P, V - 1>(vectors, w, c, inputs, j);
   }
   constexpr std::size_t lanes = Stream::L::width;
   const std::size_t before = j + (V - 1) * lanes;
   const bool whole = before + lanes <= c.outputs;
   if constexpr (std::is_same_v<Stream, FloatStreamOf<typename Stream::L>> && P * V <= 8) {
-    return whole ? dense_panel<P, V, false>(w, c, j, lanes) : dense_panel<P, V, true>(w, c, j, c.outputs - before);
+    return whole ? dense_panel<P, V, false>(w, c, inputs, j, lanes)
+                 : dense_panel<P, V, true>(w, c, inputs, j, c.outputs - before);
   }
-  whole ? dense_panel_apart<P, V, false>(w, c, j, lanes) : dense_panel_apart<P, V, true>(w, c, j, c.outputs - before);
+  whole ? dense_panel_apart<P, V, false>(w, c, inputs, j, lanes)
+        : dense_panel_apart<P, V, true>(w, c, inputs, j, c.outputs - before);
 }
 
-template <unsigned P, class Stream>
-void dense_many_panels(const Stream& w, const DenseCall& c) noexcept {
+template <unsigned P, class Stream, class Inputs>
+void dense_many_panels(const Stream& w, const DenseCall& c, const Inputs& inputs) noexcept {
   using Split = DenseSplit<P, Stream>;
   constexpr std::size_t lanes = Split::lanes;
   std::size_t vectors = (c.outputs + lanes - 1) / lanes;
   std::size_t j = 0;
   for (std::size_t panels = Split::panels(vectors); panels > 0; --panels) {
     const std::size_t next = (vectors + panels - 1) / panels;
-    dense_panel_of<P, Split::widest>(next, w, c, j);
+    dense_panel_of<P, Split::widest>(next, w, c, inputs, j);
     vectors -= next;
     j += next * lanes;
   }
 }
 
-template <unsigned P, class Stream>
-RLCOMPRESS_ALWAYS_INLINE void dense_columns(const Stream& w, const DenseCall& c) {
+template <unsigned P, class Stream, class Inputs = EveryInput>
+RLCOMPRESS_ALWAYS_INLINE void dense_columns(const Stream& w, const DenseCall& c, const Inputs& inputs = {}) {
   constexpr unsigned widest = DenseSplit<P, Stream>::widest;
   constexpr std::size_t lanes = Stream::L::width;
   const std::size_t vectors = (c.outputs + lanes - 1) / lanes;
-  if (vectors > widest) return dense_many_panels<P>(w, c);
-  dense_panel_of<P, widest>(vectors, w, c, 0);
+  if (vectors > widest) return dense_many_panels<P>(w, c, inputs);
+  dense_panel_of<P, widest>(vectors, w, c, inputs, 0);
 }

@@ -1,33 +1,7 @@
-// Dense layers of one partial sum at batch 1: the weights of inputs that are zero, about half behind a relu, are not
-// read. Only for layers with a relu of their own: what an input of zero adds is the sign of a zero at most (after a
-// product that underflowed), which the relu drops. The sums are in memory, where y will be.
+// Dense layers at batch 1: the weights of inputs that are zero are not read. Only for layers with a relu of their own:
+// what an input of zero adds is the sign of a zero at most (after a product that underflowed), which the relu drops.
 
-// Inputs whose places are known at a time.
-constexpr std::size_t place_block = 256;
 constexpr unsigned rows_together = 4;
-
-struct Places {
-  alignas(64) std::uint32_t of[place_block + most_lanes];
-  std::size_t count;
-};
-
-// Where x[0..n) is not zero, n <= place_block; NaN is not.
-template <class L>
-RLCOMPRESS_ALWAYS_INLINE void find_nonzero(const float* x, std::size_t n, Places& found) {
-  std::size_t count = 0;
-  std::size_t k = 0;
-  if constexpr (L::finds_nonzero) {
-    for (; k + width <= n; k += width) {
-      count += L::store_places_of_nonzero(found.of + count, static_cast<std::uint32_t>(k), L::load(x + k));
-    }
-  }
-  for (; k < n; ++k) {
-    found.of[count] = static_cast<std::uint32_t>(k);
-    count += x[k] != 0.0F ? 1 : 0;
-  }
-  for (unsigned r = 0; r < rows_together; ++r) found.of[count + r] = 0;  // is prefetched
-  found.count = count;
-}
 
 // All outputs of the R inputs from `first` on whose places begin at `of`; the rows of the next ones are prefetched.
 template <unsigned R, class Stream>
@@ -66,22 +40,17 @@ RLCOMPRESS_ALWAYS_INLINE void add_rows(const Stream& w, const DenseCall& c, std:
   }
 }
 
-// False, with nothing done, where too few inputs are zero for it.
+// One partial sum, in memory, where y will be.
 template <class Stream>
-bool dense_nonzero(const Stream& w, const DenseCall& c) noexcept {
-  Places found;
-  std::size_t n = c.inputs < place_block ? c.inputs : place_block;
-  find_nonzero<Lanes>(c.x, n, found);
-  if (4 * found.count > 3 * n) return false;
+void dense_nonzero(const Stream& w, const DenseCall& c) noexcept {
   for (std::size_t j = 0; j < c.outputs; j += width) {
     const std::size_t left = c.outputs - j < width ? c.outputs - j : width;
     Lanes::store(c.y + j, c.start != nullptr ? Lanes::load_first(c.start + j, left) : Lanes::zero());
   }
-  for (std::size_t k = 0; k < c.inputs; k += n) {
-    if (k > 0) {
-      if (c.inputs - k < n) n = c.inputs - k;
-      find_nonzero<Lanes>(c.x + k, n, found);
-    }
+  Places found;
+  for (std::size_t k = 0; k < c.inputs; k += place_block) {
+    find_nonzero<Lanes>(c.x + k, c.inputs - k < place_block ? c.inputs - k : place_block, found);
+    for (unsigned r = 0; r < rows_together; ++r) found.of[found.count + r] = 0;  // is prefetched
     std::size_t i = 0;
     for (; i + rows_together <= found.count; i += rows_together) add_rows<rows_together>(w, c, k, found.of + i);
     for (; i < found.count; ++i) add_rows<1>(w, c, k, found.of + i);
@@ -89,12 +58,63 @@ bool dense_nonzero(const Stream& w, const DenseCall& c) noexcept {
   for (std::size_t j = 0; c.relu && j < c.outputs; j += width) {
     Lanes::store(c.y + j, Lanes::greater_or(Lanes::load(c.y + j), Lanes::zero()));
   }
-  return true;
 }
 
-// Where weights wait for a cache, or each costs much arithmetic, what is left out pays for finding the zeros.
-template <class Stream>
-RLCOMPRESS_ALWAYS_INLINE bool may_skip_zeros(const DenseCall& c) {
-  const bool dear = width == 1 || !std::is_same_v<Stream, FloatStream>;
-  return c.relu_follows && (dear ? c.inputs >= 32 : 4 * c.inputs * c.stride >= beyond_first_cache);
+// In place of EveryInput. Of two partial sums each gets an input at a time; where one has no more, a zero.
+struct NonzeroInputs {
+  static constexpr std::size_t block = 64;
+  static constexpr std::size_t most = 8 * block;
+  std::uint64_t bits[most / block];
+
+  RLCOMPRESS_ALWAYS_INLINE explicit NonzeroInputs(const DenseCall& c) {
+    for (std::size_t k = 0; k < c.inputs; k += block) {
+      bits[k / block] = nonzero_bits<Lanes>(c.x + k, c.inputs - k < block ? c.inputs - k : block);
+    }
+  }
+
+  template <unsigned P, class Step>
+  RLCOMPRESS_ALWAYS_INLINE void each(const DenseCall& c, const Step& step) const {
+    static_assert(P <= 2, "one or two partial sums");
+    static constexpr float zero = 0.0F;
+    static constexpr std::uint64_t all = ~std::uint64_t{0};
+    for (std::size_t k = 0; k < c.inputs; k += block) {
+      std::uint64_t left[2] = {bits[k / block] & (P == 1 ? all : all / 3),
+                               bits[k / block] & (P == 1 ? 0 : all / 3 * 2)};
+      const int evens = __builtin_popcountll(left[0]);
+      const int odds = __builtin_popcountll(left[1]);
+      for (int i = evens > odds ? evens : odds; i > 0; --i) {
+        for_each_index(std::make_integer_sequence<unsigned, P>(), [&](auto p) RLCOMPRESS_INLINE_LAMBDA {
+          const bool found = P == 1 || left[p] != 0;
+          const std::size_t at = k + (found ? static_cast<unsigned>(__builtin_ctzll(left[p])) : 0);
+          const float* const x = found ? c.x + at : &zero;
+          step(p, *x, c.first + at * c.stride);
+          left[p] &= left[p] - 1;
+        });
+      }
+    }
+  }
+};
+
+template <unsigned P, class Stream>
+void dense_nonzero_columns(const Stream& w, const DenseCall& c) noexcept {
+  dense_columns<P>(w, c, NonzeroInputs(c));
+}
+
+// What is left out must be worth more than finding the zeros.
+RLCOMPRESS_ALWAYS_INLINE bool skips_zeros(const DenseCall& c) {
+  constexpr std::size_t least_weights = width == 16 ? 8192 : 1024;
+  if (!c.relu_follows || c.inputs < 32 || c.inputs * c.outputs < least_weights) return false;
+  const std::size_t seen = c.inputs < place_block ? c.inputs : place_block;
+  return 4 * count_nonzero<Lanes>(c.x, seen) < 3 * seen;
+}
+
+// Whether the layer, of P partial sums, was one of these.
+template <unsigned P, class Stream>
+RLCOMPRESS_ALWAYS_INLINE bool dense_without_zeros(const Stream& w, const DenseCall& c) {
+  const bool few_inputs = c.inputs <= NonzeroInputs::most;
+  if ((P > 1 && !few_inputs) || !skips_zeros(c)) return false;
+  // Sums in memory take more instructions, but wait less for weights from beyond the first cache.
+  const bool in_memory = 4 * c.inputs * c.stride >= 4 * beyond_first_cache || c.outputs > Stream::accumulators * width;
+  P == 1 && (in_memory || !few_inputs) ? dense_nonzero(w, c) : dense_nonzero_columns<P>(w, c);
+  return true;
 }

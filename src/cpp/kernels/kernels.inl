@@ -1,6 +1,7 @@
 // Every kernel over `Lanes`, which the including target file has defined in the same anonymous namespace.
 #include "kernels/stream.inl"
 #include "kernels/activation.inl"
+#include "kernels/nonzero.inl"
 #include "kernels/dense_columns.inl"
 #include "kernels/dense_rows.inl"
 #include "kernels/dense_wide.inl"

@@ -24,7 +24,7 @@ alignas(64) constexpr std::int32_t mask_source[16] = {-1, -1, -1, -1, -1, -1, -1
 struct Lanes {
   using Vec = __m256;
   static constexpr std::size_t width = 8;
-  static constexpr bool finds_nonzero = false;
+  static constexpr bool stores_places = false;
   static constexpr unsigned accumulators = 12;
   static constexpr unsigned tile_rows = 4;
   static constexpr unsigned tile_vectors = 3;
@@ -98,6 +98,12 @@ struct Lanes {
   }
   static RLCOMPRESS_ALWAYS_INLINE Vec select_nan(Vec a, Vec yes, Vec no) {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  }
+
+  // A bit for each lane that is not zero.
+  static constexpr bool finds_nonzero = true;
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero(Vec x) {
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(x, zero(), _CMP_NEQ_UQ)));
   }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return _mm256_andnot_ps(sign(), x); }

@@ -109,14 +109,16 @@ struct Lanes {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), no, yes);
   }
 
+  // A bit for each lane that is not zero.
   static constexpr bool finds_nonzero = true;
-  // `first` + lane of those that are not zero, in order; returns how many. Whole vectors are stored.
-  static RLCOMPRESS_ALWAYS_INLINE unsigned store_places_of_nonzero(std::uint32_t* to, std::uint32_t from, Vec x) {
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero(Vec x) { return _mm512_cmp_ps_mask(x, zero(), _CMP_NEQ_UQ); }
+  static constexpr bool stores_places = true;
+  // from + i for each bit i, in order; returns how many. A whole vector is stored.
+  static RLCOMPRESS_ALWAYS_INLINE unsigned store_places(std::uint32_t* to, std::size_t from, unsigned bits) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(from)));
-    const __mmask16 found = _mm512_cmp_ps_mask(x, zero(), _CMP_NEQ_UQ);
-    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(found, places));
-    return static_cast<unsigned>(__builtin_popcount(found));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), places));
+    return static_cast<unsigned>(__builtin_popcount(bits));
   }
 
   static RLCOMPRESS_ALWAYS_INLINE Vec abs(Vec x) { return floats(_mm512_andnot_si512(sign(), bits(x))); }

@@ -20,6 +20,7 @@ struct Lanes {
   using Vec = float32x4_t;
   static constexpr std::size_t width = 4;
   static constexpr bool finds_nonzero = false;
+  static constexpr bool stores_places = false;
   static constexpr unsigned accumulators = 24;
   static constexpr unsigned tile_rows = 8;
   static constexpr unsigned tile_vectors = 2;

@@ -56,6 +56,7 @@ struct Lanes {
   using Vec = float;
   static constexpr std::size_t width = 1;
   static constexpr bool finds_nonzero = false;
+  static constexpr bool stores_places = false;
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
   static constexpr unsigned tile_vectors = 1;
