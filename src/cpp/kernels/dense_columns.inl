@@ -111,12 +111,14 @@ RLCOMPRESS_ALWAYS_INLINE void dense_panel_of(std::size_t vectors, const Stream& 
   constexpr std::size_t lanes = Stream::L::width;
   const std::size_t before = j + (V - 1) * lanes;
   const bool whole = before + lanes <= c.outputs;
-  if constexpr (std::is_same_v<Stream, FloatStreamOf<typename Stream::L>> && P * V <= 8) {
-    return whole ? dense_panel<P, V, false>(w, c, inputs, j, lanes)
-                 : dense_panel<P, V, true>(w, c, inputs, j, c.outputs - before);
+  const std::size_t last = whole ? lanes : c.outputs - before;
+  if constexpr (!std::is_same_v<Inputs, EveryInput>) {
+    return dense_panel_apart<P, V, true>(w, c, inputs, j, last);  // one copy of the code is enough
   }
-  whole ? dense_panel_apart<P, V, false>(w, c, inputs, j, lanes)
-        : dense_panel_apart<P, V, true>(w, c, inputs, j, c.outputs - before);
+  if constexpr (std::is_same_v<Stream, FloatStreamOf<typename Stream::L>> && P * V <= 8) {
+    return whole ? dense_panel<P, V, false>(w, c, inputs, j, last) : dense_panel<P, V, true>(w, c, inputs, j, last);
+  }
+  whole ? dense_panel_apart<P, V, false>(w, c, inputs, j, last) : dense_panel_apart<P, V, true>(w, c, inputs, j, last);
 }
 
 template <unsigned P, class Stream, class Inputs>

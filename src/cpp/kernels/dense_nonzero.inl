@@ -112,9 +112,14 @@ RLCOMPRESS_ALWAYS_INLINE bool skips_zeros(const DenseCall& c) {
 template <unsigned P, class Stream>
 RLCOMPRESS_ALWAYS_INLINE bool dense_without_zeros(const Stream& w, const DenseCall& c) {
   const bool few_inputs = c.inputs <= NonzeroInputs::most;
-  if ((P > 1 && !few_inputs) || !skips_zeros(c)) return false;
-  // Sums in memory take more instructions, but wait less for weights from beyond the first cache.
-  const bool in_memory = 4 * c.inputs * c.stride >= 4 * beyond_first_cache || c.outputs > Stream::accumulators * width;
-  P == 1 && (in_memory || !few_inputs) ? dense_nonzero(w, c) : dense_nonzero_columns<P>(w, c);
-  return true;
+  if constexpr (P == 2) {
+    return few_inputs && skips_zeros(c) && (dense_nonzero_columns<2>(w, c), true);
+  }
+  if (!skips_zeros(c)) return false;
+  if constexpr (std::is_same_v<Stream, FloatStream>) {
+    // Sums in registers take fewer instructions, but wait longer for weights from beyond the first cache.
+    const bool near = 4 * c.inputs * c.stride < 4 * beyond_first_cache && c.outputs <= Lanes::accumulators * width;
+    if (few_inputs && near) return dense_nonzero_columns<1>(w, c), true;
+  }
+  return dense_nonzero(w, c), true;
 }
