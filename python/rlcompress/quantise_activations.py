@@ -2,7 +2,8 @@
 
 Source: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference". Deviates: a scale per row, float32 between the layers, and powers of two that level the first layer's
-inputs.
+inputs. Hidden units behind a relu are put in an order of which zeros come in groups of four, which the runtime leaves
+out; sums of integers do not depend on it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rlcompress.kernels import Model
 from rlcompress.layers import Dense, IntegerDense
 from rlcompress.layers.integer_dense import INPUT_LIMIT, WEIGHT_LIMIT
 from rlcompress.network import Network
+from rlcompress.unit_order import zeros_together
 
 _LARGEST_BIAS = 1 << 30
 _LEVEL_FROM = 4.0
@@ -30,6 +32,7 @@ def quantise_static(network: Network, observations: npt.ArrayLike, percentile: f
     """Integer sums in every layer: int8 weights with a float32 scale per row, inputs of every layer as bytes.
 
     Products and sums are exact integers; rounding to bytes, scales and activations stay float32 (`docs/format.md`).
+    Hidden units may change places.
 
     The range of each layer's inputs is that of the float network on `observations`; values beyond it are clipped. Give
     observations of the kind that the policy will see (a few hundred to thousands, from whole episodes).
@@ -55,7 +58,16 @@ def quantise_static(network: Network, observations: npt.ArrayLike, percentile: f
         values = _inputs_of(network, index, rows)
         exponent = _levels(values, percentile) if index == 0 else None
         found.append(_integer_layer(layer, values, exponent, percentile))
+        if index > 0 and layers[index - 1].activation == "relu":
+            found[-2:] = _in_order(found[-2], found[-1], values)
     return network.with_layers(found)
+
+
+def _in_order(before: IntegerDense, after: IntegerDense, values: FloatArray) -> tuple[IntegerDense, IntegerDense]:
+    """The units between two layers in the order of `zeros_together`; values: (n, units) that the second one reads."""
+    order = zeros_together(values * np.float32(after.input_scale) > 0.5)
+    first = replace(before, weight=before.weight[order], bias=before.bias[order], row_scale=before.row_scale[order])
+    return first, replace(after, weight=after.weight[:, order])
 
 
 def _rows(network: Network, observations: npt.ArrayLike) -> FloatArray:

@@ -17,6 +17,7 @@ FLOORS = {
         "quantise",
         "quantise_activations",
         "shrink",
+        "unit_order",
         "statistics",
         "artifact",
         "runtime",

@@ -15,7 +15,7 @@ import random_networks
 import reference
 from rlcompress import artifact, kernels, quantise_static
 from rlcompress.contract import Contract, Squash
-from rlcompress.layers import ACTIVATIONS, Dense, QuantizedDense
+from rlcompress.layers import ACTIVATIONS, Dense, IntegerDense, QuantizedDense
 from rlcompress.layers.activation import DEFAULT_ALPHA
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
@@ -219,6 +219,24 @@ def test_inputs_of_zero_change_no_bit(widths: tuple[int, int], activation: Any) 
             for target in TARGETS:
                 kernels.force_target(target)
                 assert Runtime(network)(row).tobytes() == expected, target
+
+
+@pytest.mark.parametrize("widths", [(300, 150), (1001, 140), (2100, 130), (64, 512), (70, 400), (41, 65), (256, 256)])
+def test_groups_of_zero_change_no_bit(widths: tuple[int, int]) -> None:
+    """Integer layers leave out the weights of groups of four inputs that are all the byte 0."""
+    inputs, outputs = widths
+    rng = np.random.default_rng((inputs, outputs))
+    weight, bias = rng.integers(-127, 128, (outputs, inputs)), rng.integers(-9999, 9999, outputs)
+    scale = rng.uniform(1e-4, 1e-3, outputs).astype(np.float32)
+    for activation, zero in (("relu", 0), ("identity", 0), ("tanh", 3)):
+        network = Network((IntegerDense(weight, bias, 20.0, zero, scale, activation),))
+        for share in (0, 0.2, 0.5, 0.9, 1):
+            row = rng.uniform(0.1, 9, inputs).astype(np.float32)
+            row[np.repeat(rng.random(inputs // 4 + 1) < share, 4)[:inputs]] = -1
+            expected = oracle(network, artifact.encode(network, golden=0), row[None])
+            for target in TARGETS:
+                kernels.force_target(target)
+                assert Runtime(network)(row).tobytes() == expected, (target, activation, share)
 
 
 def test_squash_and_argmax_corner_cases() -> None:

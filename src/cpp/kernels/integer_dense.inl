@@ -4,6 +4,7 @@
 #include "kernels/integer_rows.inl"
 #include "kernels/integer_streams.inl"
 #include "kernels/integer_few.inl"
+#include "kernels/integer_nonzero.inl"
 
 // Whether the weights come from beyond the first cache, whose bandwidth the sums in memory share.
 RLCOMPRESS_ALWAYS_INLINE bool reads_rows(const IntegerDenseCall& c) {
@@ -14,11 +15,12 @@ RLCOMPRESS_ALWAYS_INLINE void integer_outputs(const IntegerDenseCall& c) {
   const std::size_t vectors = (c.outputs + width - 1) / width;
   const std::size_t last = c.outputs - (vectors - 1) * width;
   if (integer_few<Lanes>(c)) return;
-  if (vectors == 1) return integer_panel_of<1>(c, 0, last);
-  if (vectors == 2) return integer_panel_of<2>(c, 0, last);
+  if (vectors == 1) return integer_panel_of<1>(c, EveryGroup(), 0, last);
+  if (vectors == 2) return integer_panel_of<2>(c, EveryGroup(), 0, last);
+  if (integer_nonzero(c)) return;
   if (vectors > Lanes::integer_sums && reads_rows(c)) return integer_rows(c);
   if (integer_streams(c)) return;
-  integer_panels(c);
+  integer_panels(c, EveryGroup());
 }
 
 void integer_dense_u8(const IntegerDenseCall& c) noexcept {

@@ -13,9 +13,28 @@ RLCOMPRESS_ALWAYS_INLINE void integer_step(Integers (&s)[V], const std::uint8_t*
   }
 }
 
+// All groups, one after the other.
+struct EveryGroup {
+  // step(p, g): group g goes to chain p.
+  template <unsigned C, class Step>
+  RLCOMPRESS_ALWAYS_INLINE void each(const IntegerDenseCall& c, const Step& step) const {
+    const std::size_t groups = (c.inputs + 3) / 4;
+    std::size_t g = 0;
+    for (; g + C <= groups; g += C) {
+      RLCOMPRESS_UNROLL
+      for (unsigned p = 0; p < C; ++p) step(p, g + p);
+    }
+    RLCOMPRESS_UNROLL
+    for (unsigned p = 0; p + 1 < C; ++p) {
+      if (g + p < groups) step(p, g + p);  // constant bounds keep sums in registers
+    }
+  }
+};
+
 // V vectors of outputs from j on, C chains each, the last with `last` outputs; with Partial the weights have no more.
-template <unsigned C, unsigned V, bool Partial>
-RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerDenseCall& c, std::size_t j, std::size_t last) {
+template <unsigned C, unsigned V, bool Partial, class Groups>
+RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerDenseCall& c, const Groups& groups, std::size_t j,
+                                            std::size_t last) {
   Integers s[C][V];
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v) {
@@ -27,17 +46,9 @@ RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerDenseCall& c, std::size
   const std::size_t stride = 4 * c.stride;
   const std::int8_t* w = c.weights + 4 * j;
   const std::uint8_t* x = c.x;
-  const std::size_t groups = (c.inputs + 3) / 4;
-  std::size_t g = 0;
-  for (; g + C <= groups; g += C, w += C * stride, x += 4 * C) {
-    RLCOMPRESS_UNROLL
-    for (unsigned p = 0; p < C; ++p) integer_step<V, Partial>(s[p], x + 4 * p, w + p * stride, last);
-  }
-  RLCOMPRESS_UNROLL
-  for (unsigned p = 0; p + 1 < C; ++p) {
-    if (g + p < groups)
-      integer_step<V, Partial>(s[p], x + 4 * p, w + p * stride, last);  // constant bounds keep s in registers
-  }
+  groups.template each<C>(c, [&](unsigned p, std::size_t g) RLCOMPRESS_INLINE_LAMBDA {
+    integer_step<V, Partial>(s[p], x + 4 * g, w + g * stride, last);
+  });
   const IntegerFinish finish(c);
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v) {
@@ -62,33 +73,36 @@ constexpr unsigned chains(unsigned vectors) {
 constexpr std::size_t filled_row = 256;
 
 // V vectors from j on, the last with `last` outputs.
-template <unsigned V>
-void integer_panel_of(const IntegerDenseCall& c, std::size_t j, std::size_t last) noexcept {
+template <unsigned V, class Groups>
+void integer_panel_of(const IntegerDenseCall& c, const Groups& groups, std::size_t j, std::size_t last) noexcept {
   if constexpr (width > 1 && 4 * V * width <= filled_row) {
-    if (last < width) return integer_panel<chains(V), V, true>(c, j, last);
+    if (last < width) return integer_panel<chains(V), V, true>(c, groups, j, last);
   }
-  integer_panel<chains(V), V, false>(c, j, last);
+  integer_panel<chains(V), V, false>(c, groups, j, last);
 }
 
-using IntegerPanel = void (*)(const IntegerDenseCall&, std::size_t, std::size_t) noexcept;
+template <class Groups>
 struct IntegerPanels {
-  IntegerPanel of[Lanes::integer_sums];  // by vectors - 1
+  using Panel = void (*)(const IntegerDenseCall&, const Groups&, std::size_t, std::size_t) noexcept;
+  Panel of[Lanes::integer_sums];  // by vectors - 1
 };
-template <unsigned... I>
-constexpr IntegerPanels integer_panels_of(std::integer_sequence<unsigned, I...>) {
-  return {{integer_panel_of<I + 1>...}};
+template <class Groups, unsigned... I>
+constexpr IntegerPanels<Groups> integer_panels_of(std::integer_sequence<unsigned, I...>) {
+  return {{integer_panel_of<I + 1, Groups>...}};
 }
-constexpr IntegerPanels panels_by_vectors =
-    integer_panels_of(std::make_integer_sequence<unsigned, Lanes::integer_sums>());
+template <class Groups>
+constexpr IntegerPanels<Groups> panels_by_vectors =
+    integer_panels_of<Groups>(std::make_integer_sequence<unsigned, Lanes::integer_sums>());
 
 // As few panels as the registers allow, of nearly the same width: the weights are read nearly as they lie.
-void integer_panels(const IntegerDenseCall& c) noexcept {
+template <class Groups>
+void integer_panels(const IntegerDenseCall& c, const Groups& groups) noexcept {
   std::size_t vectors = (c.outputs + width - 1) / width;
   std::size_t j = 0;
   for (std::size_t left = (vectors + Lanes::integer_sums - 1) / Lanes::integer_sums; left > 0; --left) {
     const std::size_t next = (vectors + left - 1) / left;
     const std::size_t last = c.outputs - j - (next - 1) * width;
-    panels_by_vectors.of[next - 1](c, j, last < width ? last : width);
+    panels_by_vectors<Groups>.of[next - 1](c, groups, j, last < width ? last : width);
     vectors -= next;
     j += next * width;
   }

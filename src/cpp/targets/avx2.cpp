@@ -134,6 +134,10 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return _mm256_maskload_epi32(static_cast<const int*>(p), first(n));
   }
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_integers(Integers n) {
+    const __m256i zeros = _mm256_cmpeq_epi32(n, _mm256_setzero_si256());
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(zeros))) ^ 0xFFU;
+  }
   static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {
     _mm256_storeu_si256(static_cast<__m256i*>(p), n);
   }

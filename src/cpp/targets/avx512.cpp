@@ -150,6 +150,9 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return integers(_mm512_maskz_loadu_epi32(first(n), p));
   }
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_integers(Integers n) {
+    return _mm512_test_epi32_mask(raw(n), raw(n));
+  }
   static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { _mm512_storeu_si512(p, raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
   static RLCOMPRESS_ALWAYS_INLINE Vec to_floats(Integers n) { return _mm512_cvtepi32_ps(raw(n)); }
