@@ -3,6 +3,7 @@
 # `rlcompress_source_dir` is the folder that holds core/, include/ and the others.
 
 option(RLCOMPRESS_SCALAR_ONLY "Leave the vector instruction sets out: smaller, sooner built, slower, the same bits" OFF)
+option(RLCOMPRESS_CONSTANT_WORK "Read the weights of zeros too: a call takes as long whatever the observation" OFF)
 
 # Globbed, so that targets.def and layers.def stay the only lists of targets and layers.
 file(GLOB rlcompress_sources CONFIGURE_DEPENDS
@@ -23,6 +24,8 @@ target_include_directories(rlcompress
 target_compile_options(rlcompress PRIVATE
   -ffunction-sections -fdata-sections
   -fno-exceptions -fno-rtti -fno-fast-math -fno-math-errno -ffp-contract=off $<$<STREQUAL:$<CONFIG>,>:-O3>)
-target_compile_definitions(rlcompress PRIVATE $<$<BOOL:${RLCOMPRESS_SCALAR_ONLY}>:RLCOMPRESS_SCALAR_ONLY>)
+target_compile_definitions(rlcompress PRIVATE
+  $<$<BOOL:${RLCOMPRESS_SCALAR_ONLY}>:RLCOMPRESS_SCALAR_ONLY>
+  $<$<BOOL:${RLCOMPRESS_CONSTANT_WORK}>:RLCOMPRESS_CONSTANT_WORK=1>)
 set_target_properties(rlcompress PROPERTIES
   CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from embed.builds import BALANCE, EXAMPLE, build, run, tool, wheel_cmake_dir
+from embed.builds import BALANCE, EXAMPLE, ROOT, build, run, tool, wheel_cmake_dir
 
 # memcpy and its family: every freestanding compiler asks for them. getenv: RLCOMPRESS_TARGET.
 C_LIBRARY = {"memcpy", "memmove", "memset", "memcmp", "getenv"}
@@ -39,6 +42,22 @@ def test_the_library_asks_for_little(prefix: Path) -> None:
     names = {name for name in undefined_symbols(archive(prefix)) if not COMPILER_RUNTIME.fullmatch(name)}
     assert names - {"cbrt", "sqrt"} <= C_LIBRARY, sorted(names)
     assert not [name for name in names if LOCKS.search(name)]
+
+
+def test_constant_work_leaves_no_zero_out(tmp_path: Path) -> None:
+    """The option reaches the compiler, which then makes no kernel that looks for zeros."""
+    run(tool("cmake"), "-S", ROOT, "-B", tmp_path / "on", "-DRLCOMPRESS_CONSTANT_WORK=ON")
+    commands = json.loads((tmp_path / "on" / "compile_commands.json").read_text(encoding="utf-8"))
+    name = "neon" if platform.machine() == "aarch64" else "avx2"
+    (command,) = (entry for entry in commands if entry["file"].endswith(f"targets/{name}.cpp"))
+    found = []
+    for constant in (True, False):
+        words = shlex.split(command["command"])
+        words = [word for word in words if constant or "RLCOMPRESS_CONSTANT_WORK" not in word]
+        words[words.index("-o") + 1] = str(tmp_path / "kernels.o")
+        run(*words, "-O0")
+        found.append("dense_nonzero<" in run(tool("nm"), "-C", tmp_path / "kernels.o"))
+    assert found == [False, True]
 
 
 def test_a_c_program_links_without_cpp_and_maths(prefix: Path, tmp_path: Path) -> None:

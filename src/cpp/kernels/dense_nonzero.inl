@@ -110,16 +110,18 @@ RLCOMPRESS_ALWAYS_INLINE bool skips_zeros(const DenseCall& c) {
 
 // Whether the layer, of P partial sums, was one of these.
 template <unsigned P, class Stream>
-RLCOMPRESS_ALWAYS_INLINE bool dense_without_zeros(const Stream& w, const DenseCall& c) {
-  const bool few_inputs = c.inputs <= NonzeroInputs::most;
-  if constexpr (P == 2) {
-    return few_inputs && skips_zeros(c) && (dense_nonzero_columns<2>(w, c), true);
+RLCOMPRESS_ALWAYS_INLINE bool dense_without_zeros([[maybe_unused]] const Stream& w,
+                                                  [[maybe_unused]] const DenseCall& c) {
+  if constexpr (leaves_out_zeros) {
+    const bool few_inputs = c.inputs <= NonzeroInputs::most;
+    if ((P == 2 && !few_inputs) || !skips_zeros(c)) return false;
+    if constexpr (P == 2) return dense_nonzero_columns<2>(w, c), true;
+    if constexpr (std::is_same_v<Stream, FloatStream>) {
+      // Sums in registers take fewer instructions, but wait longer for weights from beyond the first cache.
+      const bool near = 4 * c.inputs * c.stride < 4 * beyond_first_cache && c.outputs <= Lanes::accumulators * width;
+      if (few_inputs && near) return dense_nonzero_columns<1>(w, c), true;
+    }
+    if constexpr (P == 1) return dense_nonzero(w, c), true;
   }
-  if (!skips_zeros(c)) return false;
-  if constexpr (std::is_same_v<Stream, FloatStream>) {
-    // Sums in registers take fewer instructions, but wait longer for weights from beyond the first cache.
-    const bool near = 4 * c.inputs * c.stride < 4 * beyond_first_cache && c.outputs <= Lanes::accumulators * width;
-    if (few_inputs && near) return dense_nonzero_columns<1>(w, c), true;
-  }
-  return dense_nonzero(w, c), true;
+  return false;
 }

@@ -17,6 +17,11 @@
 #pragma GCC target("+nosve")
 #endif
 
+// 1: the work of a call depends on its network alone, and not on how many of its values are zero.
+#if !defined(RLCOMPRESS_CONSTANT_WORK)
+#define RLCOMPRESS_CONSTANT_WORK 0
+#endif
+
 #define RLCOMPRESS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define RLCOMPRESS_INLINE_LAMBDA __attribute__((always_inline))
 
