@@ -41,17 +41,21 @@ struct NonzeroGroups {
   }
 };
 
-// Whether the layer was one of these.
+// Whether the layer was one of these. Apart, so that others do not pay for its stack.
+template <class Groups>
+RLCOMPRESS_NO_INLINE bool integer_nonzero_of(const IntegerDenseCall& c) noexcept {
+  const Groups found(c);
+  if (8 * found.count > 5 * ((c.inputs + 3) / 4)) return false;  // else reading all rows in their order is as fast
+  integer_panels(c, found);
+  return true;
+}
+
 template <class Groups = NonzeroGroups>
 RLCOMPRESS_ALWAYS_INLINE bool integer_nonzero([[maybe_unused]] const IntegerDenseCall& c) noexcept {
   if constexpr (leaves_out_zeros) {
     constexpr std::size_t least_weights = width == 16 ? 8192 : 1024;
-    const std::size_t groups = (c.inputs + 3) / 4;
-    if (c.outputs < 8 * width || c.inputs * c.outputs < least_weights || groups > Groups::most) return false;
-    const Groups found(c);
-    if (8 * found.count > 5 * groups) return false;  // else reading all rows in their order is as fast
-    integer_panels(c, found);
-    return true;
+    const bool pays = c.outputs >= 8 * width && c.inputs * c.outputs >= least_weights && c.inputs <= 4 * Groups::most;
+    return pays && integer_nonzero_of<Groups>(c);
   }
   return false;
 }

@@ -23,6 +23,7 @@
 #endif
 
 #define RLCOMPRESS_ALWAYS_INLINE inline __attribute__((always_inline))
+#define RLCOMPRESS_NO_INLINE __attribute__((noinline))
 #define RLCOMPRESS_INLINE_LAMBDA __attribute__((always_inline))
 
 // Before loops of constant length over arrays of vectors: keeps the arrays in registers.
