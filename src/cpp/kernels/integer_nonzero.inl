@@ -22,9 +22,7 @@ struct NonzeroGroups {
     std::uint64_t found = 0;
     std::size_t g = 0;
     if constexpr (L::finds_nonzero) {
-      for (; g + width <= n; g += width) {
-        found |= std::uint64_t{L::nonzero_integers(L::load_integers(x + 4 * g))} << g;
-      }
+      for (; g + width <= n; g += width) found |= std::uint64_t{L::nonzero_groups(x + 4 * g)} << g;
     }
     for (; g < n; ++g) found |= std::uint64_t{first_bytes(x + 4 * g, 4) != 0} << g;
     return found;

@@ -134,8 +134,13 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return _mm256_maskload_epi32(static_cast<const int*>(p), first(n));
   }
-  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_integers(Integers n) {
-    const __m256i zeros = _mm256_cmpeq_epi32(n, _mm256_setzero_si256());
+  // A bit for each of 8 groups of 4 bytes that is not zero. Read as store_bytes wrote them: one load would wait for all
+  // of its stores.
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_groups(const std::uint8_t* p) {
+    long long part[4];
+    std::memcpy(part, p, sizeof(part));
+    const __m256i x = _mm256_setr_epi64x(part[0], part[1], part[2], part[3]);
+    const __m256i zeros = _mm256_cmpeq_epi32(x, _mm256_setzero_si256());
     return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(zeros))) ^ 0xFFU;
   }
   static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) {

@@ -150,8 +150,15 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {
     return integers(_mm512_maskz_loadu_epi32(first(n), p));
   }
-  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_integers(Integers n) {
-    return _mm512_test_epi32_mask(raw(n), raw(n));
+  // A bit for each of 16 groups of 4 bytes that is not zero. Read as store_bytes wrote them: one load would wait for
+  // all of its stores.
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_groups(const std::uint8_t* p) {
+    const auto* part = reinterpret_cast<const __m128i*>(p);
+    __m512i x = _mm512_castsi128_si512(_mm_loadu_si128(part));
+    x = _mm512_inserti32x4(x, _mm_loadu_si128(part + 1), 1);
+    x = _mm512_inserti32x4(x, _mm_loadu_si128(part + 2), 2);
+    x = _mm512_inserti32x4(x, _mm_loadu_si128(part + 3), 3);
+    return _mm512_test_epi32_mask(x, x);
   }
   static RLCOMPRESS_ALWAYS_INLINE void store_integers(void* p, Integers n) { _mm512_storeu_si512(p, raw(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers add_integers(Integers a, Integers b) { return a + b; }
