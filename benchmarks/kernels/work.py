@@ -109,9 +109,12 @@ class DenseWork:
         return np.random.default_rng(1).normal(size=(self.batch, self.network.input_size)).astype(np.float32)
 
     @cached_property
-    def others(self) -> Floats:
-        """(63, inputs): more single observations, so that no contender lives on the zeros of one."""
-        return np.random.default_rng(6).normal(size=(63, self.network.input_size)).astype(np.float32)
+    def turns(self) -> list[Floats]:
+        """`x` and 63 more of its shape, so that no contender lives on the zeros of one; none where there is a batch."""
+        if self.batch > 1:
+            return []
+        others = np.random.default_rng(6).normal(size=(63, *self.x.shape)).astype(np.float32)
+        return [self.x, *others]
 
     @cached_property
     def calibration(self) -> Floats:

@@ -14,20 +14,20 @@ from peers.litert_models import float32_model, static_int8_model
 
 def float32(work: DenseWork) -> Prepared:
     interpreter, first, last = _interpreter(float32_model(work))
-    return _calls(interpreter, first, last, work.x)
+    return _calls(interpreter, first, last, work.x, turns=work.turns)
 
 
 def static_int8(work: DenseWork) -> Prepared:
     """int8 in and out: what the caller pays for converting is not counted."""
     interpreter, first, last = _interpreter(static_int8_model(work))
     scale, zero = interpreter.get_input_details()[0]["quantization"]
-    x = np.clip(np.rint(work.x / scale) + zero, -128, 127).astype(np.int8)
+    x, *turns = (np.clip(np.rint(one / scale) + zero, -128, 127).astype(np.int8) for one in [work.x, *work.turns])
 
     def result() -> Any:
         scale, zero = interpreter.get_output_details()[0]["quantization"]
         return (interpreter.get_tensor(last).astype(np.float64) - zero) * scale
 
-    return _calls(interpreter, first, last, x, result=result)
+    return _calls(interpreter, first, last, x, turns=turns, result=result)
 
 
 def _calls(interpreter: Any, first: int, last: int, x: Any, **others: Any) -> Prepared:

@@ -24,4 +24,4 @@ def _session(work: DenseWork, model) -> Prepared:  # type: ignore[no-untyped-def
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = ort.InferenceSession(model(work), options, providers=["CPUExecutionProvider"])
-    return inlined(["run(names, feed)[0]"], {"run": session.run, "names": ["y"], "feed": {"x": work.x}})
+    return inlined(['run(names, {"x": x})[0]'], {"run": session.run, "names": ["y"], "x": work.x}, work.turns)

@@ -43,5 +43,4 @@ def _prepared(work: DenseWork, network: Network) -> Prepared:
     runtime = Runtime(network)
     x = work.x[0] if work.batch == 1 else work.x
     out = np.empty((*x.shape[:-1], network.output_size), np.float32)
-    turns = [x, *work.others] if work.batch == 1 else []
-    return inlined(["runtime(x, out)"], {"runtime": runtime, "x": x, "out": out}, turns)
+    return inlined(["runtime(x, out)"], {"runtime": runtime, "x": x, "out": out}, [one[0] for one in work.turns])
