@@ -16,7 +16,7 @@ from rlcompress.errors import InvalidValueError
 from rlcompress.latency import call_latencies_us
 from rlcompress.layers import Layer
 from rlcompress.network import Network
-from rlcompress.quantise_activations import quantise_static
+from rlcompress.quantise_activations import group_zeros, quantise_layers
 from rlcompress.runtime import Runtime
 
 Prefer = Literal["latency", "size"]
@@ -75,7 +75,7 @@ def pack(network: Network, observations: npt.ArrayLike | None = None, prefer: Pr
     """
     if prefer not in _PREFERENCES:
         raise InvalidValueError(f"prefer: 'latency' or 'size' expected, found {prefer!r}")
-    integer = None if observations is None else quantise_static(network.dense_float(), observations)
+    integer = None if observations is None else quantise_layers(network.dense_float(), observations)
     layers: list[Layer] = []
     forms: list[Form] = []
     for index in range(len(network.layers)):
@@ -85,7 +85,8 @@ def pack(network: Network, observations: npt.ArrayLike | None = None, prefer: Pr
         chosen = _choose(times, sizes, prefer)
         layers.append(options[chosen])
         forms.extend(Form(index, name, times[name], sizes[name], name == chosen) for name in options)
-    return Packing(network.with_layers(layers), tuple(forms))
+    packed = network.with_layers(layers)
+    return Packing(packed if observations is None else group_zeros(packed, observations), tuple(forms))
 
 
 def _options(network: Network, integer: Network | None, index: int) -> Mapping[str, Layer]:

@@ -46,6 +46,11 @@ def quantise_static(network: Network, observations: npt.ArrayLike, percentile: f
     Raises:
         InvalidValueError: other layers, observations of another shape or not finite, or a percentile out of range.
     """
+    return group_zeros(quantise_layers(network, observations, percentile), observations)
+
+
+def quantise_layers(network: Network, observations: npt.ArrayLike, percentile: float = 100.0) -> Network:
+    """`quantise_static` with every hidden unit in its place."""
     layers = network.dense_layers()
     if not 50 < percentile <= 100:
         raise InvalidValueError(f"percentile: above 50 and up to 100 expected, found {percentile}")
@@ -58,16 +63,28 @@ def quantise_static(network: Network, observations: npt.ArrayLike, percentile: f
         values = _inputs_of(network, index, rows)
         exponent = _levels(values, percentile) if index == 0 else None
         found.append(_integer_layer(layer, values, exponent, percentile))
-        if index > 0 and layers[index - 1].activation == "relu":
-            found[-2:] = _in_order(found[-2], found[-1], values)
     return network.with_layers(found)
 
 
-def _in_order(before: IntegerDense, after: IntegerDense, values: FloatArray) -> tuple[IntegerDense, IntegerDense]:
-    """The units between two layers in the order of `zeros_together`; values: (n, units) that the second one reads."""
-    order = zeros_together(values * np.float32(after.input_scale) > 0.5)
-    first = replace(before, weight=before.weight[order], bias=before.bias[order], row_scale=before.row_scale[order])
-    return first, replace(after, weight=after.weight[:, order])
+def group_zeros(network: Network, observations: npt.ArrayLike) -> Network:
+    """The same network, with the units between integer layers in the order of `zeros_together`, where a relu is.
+
+    Args:
+        network: layers of any kind, the integer ones without masks; units beside others stay where they are.
+        observations: as in `quantise_static`.
+    """
+    rows = _rows(network, observations)
+    for index in range(1, len(network.layers)):
+        before, after = network.layers[index - 1 : index + 1]
+        if isinstance(before, IntegerDense) and isinstance(after, IntegerDense) and before.activation == "relu":
+            order = zeros_together(_inputs_of(network, index, rows) * np.float32(after.input_scale) > 0.5)
+            bias, row_scale = before.bias[order], before.row_scale[order]
+            pair = (
+                replace(before, weight=before.weight[order], bias=bias, row_scale=row_scale),
+                replace(after, weight=after.weight[:, order]),
+            )
+            network = network.with_layers((*network.layers[: index - 1], *pair, *network.layers[index + 1 :]))
+    return network
 
 
 def _rows(network: Network, observations: npt.ArrayLike) -> FloatArray:

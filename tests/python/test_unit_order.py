@@ -11,6 +11,7 @@ from rlcompress import quantise_activations, quantise_static
 from rlcompress.arrays import BoolArray
 from rlcompress.layers import Dense
 from rlcompress.network import Network
+from rlcompress.quantise_activations import group_zeros, quantise_layers
 from rlcompress.runtime import Runtime
 from rlcompress.unit_order import zeros_together
 
@@ -65,6 +66,17 @@ def test_quantised_networks_group_their_zeros_and_answer_alike(monkeypatch: pyte
         return np.asarray(Runtime(found.with_layers(found.layers[:1]))(rows) * found.layers[1].input_scale > 0.5)
 
     assert used_groups(hidden(ordered)) < used_groups(hidden(plain)) - 0.1
+
+
+def test_units_beside_other_layers_stay_where_they_are() -> None:
+    network, rows = relu_network(5), np.random.default_rng(6).normal(size=(200, 5)).astype(np.float32)
+    integer = quantise_layers(network, rows)
+    for own in ((0,), (2,), (0, 1), (1, 2), (0, 2)):
+        mixed = network.with_layers([(integer if i in own else network).layers[i] for i in range(3)])
+        found = group_zeros(mixed, rows)
+        assert Runtime(found)(rows).tobytes() == Runtime(mixed)(rows).tobytes(), own
+        moved = [not np.array_equal(a.weight, b.weight) for a, b in zip(found.layers, mixed.layers)]
+        assert moved == [i in own and len(own) == 2 and own != (0, 2) for i in range(3)], own
 
 
 def test_the_float_network_stays_as_it_is() -> None:
