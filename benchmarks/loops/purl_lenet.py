@@ -205,7 +205,7 @@ def main() -> None:
                 if not path.exists():
                     path.write_text(json.dumps(run(name, factor, seed, data, args), indent=1) + "\n")
                     (args.work / f"{name}-{factor}x-seed{seed}.pt").unlink(missing_ok=True)
-                    (args.out / "purl_lenet.md").write_text(table(args.out))
+                (args.out / "purl_lenet.md").write_text(table(args.out))
     print(table(args.out))
 
 

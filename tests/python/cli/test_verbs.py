@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import rlcompress
+from rlcompress import kernels
 from rlcompress.cli import main
 from rlcompress.contract import Contract
 from rlcompress.layers import Dense
@@ -106,6 +107,19 @@ def test_bench(runner: CliRunner, policy: Path) -> None:
     assert 0 < found["read_weights_us"] < found["core_us"]["max"]
     assert 0 <= found["core_above_3x"] <= 200
     assert "p99.9" in runner.invoke(main, ["bench", str(policy), "--calls", "20"]).output
+
+
+def test_bench_tells_a_slow_observation_from_a_machine_that_stops(
+    runner: CliRunner, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = np.full(3 * 512 + 5, 100.0)
+    times[7::512] = 250.0
+    times[900] = 90_000.0
+    monkeypatch.setattr(kernels, "call_times_ns", lambda model, rows, calls: times[:calls])
+    arguments = ["bench", str(policy), "--calls", str(len(times))]
+    found = json.loads(runner.invoke(main, [*arguments, "--json"]).output)
+    assert (found["core_slowest_us"], found["core_us"]["max"]) == (0.25, 90.0)
+    assert "slowest of 512 observations, each at its fastest: 0.250" in runner.invoke(main, arguments).output
 
 
 def test_bench_counts_instructions_on_a_core(runner: CliRunner, policy: Path) -> None:
