@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Union
 
@@ -106,9 +106,7 @@ class Prunable:
         Raises:
             InvalidValueError: the plan is for other layers.
         """
-        self._check(plan)
-        kept = dict(zip(plan.layers, plan.kept))
-        return [layer_mask(layer, kept[layer.name]) for layer in self.layers]
+        return list(self._each_mask(plan))
 
     def apply(self, plan_or_masks: Plan | Sequence[BoolArray], prune_masks: bool = False) -> torch.nn.Module:
         """A copy of the model with real zeros, in the mode of the user's model.
@@ -172,9 +170,15 @@ class Prunable:
         path, _, name = self._owners[index].rpartition(".")
         return twin.get_submodule(path), name
 
-    def _masks(self, plan_or_masks: Plan | Sequence[BoolArray]) -> list[BoolArray]:
+    def _each_mask(self, plan: Plan) -> Iterator[BoolArray]:
+        """One at a time: those of a large model together take a quarter of its memory."""
+        self._check(plan)
+        kept = dict(zip(plan.layers, plan.kept))
+        return (layer_mask(layer, kept[layer.name]) for layer in self.layers)
+
+    def _masks(self, plan_or_masks: Plan | Sequence[BoolArray]) -> Iterable[BoolArray]:
         if isinstance(plan_or_masks, Plan):
-            return self.masks(plan_or_masks)
+            return self._each_mask(plan_or_masks)
         masks = [np.asarray(mask) for mask in plan_or_masks]
         if len(masks) != len(self.layers):
             raise InvalidValueError(f"masks: one per layer expected ({len(self.layers)}), found {len(masks)}")
