@@ -5,7 +5,7 @@
 
 The policy is the published one of github.com/greydanus/baby-a3c (842,407 parameters: four convolutions and a GRU). It
 sees frames of 80 x 80 points and remembers; the network sees the last two frames at 40 x 40 and remembers nothing.
-Writes `pong.json`, and the packed networks beside --work.
+Writes `pong.json`, and the packed networks beside --work; where a run left both, the network is packed and judged anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from rlcompress.artifact import weights_bytes
 from rlcompress.engine.versions import versions
 from rlcompress.imitation import Imitated
 from rlcompress.problem import Score
-from rlcompress.quantise import quantise_rows
 
 ENV_ID = "rlcompress/PongFrames-v0"
 EXPERT_PARAMETERS = 842_407
@@ -103,8 +102,8 @@ def forms(network: rlc.Network, observations: Any) -> dict[str, rlc.Network]:
     """The network as it is, with smaller weights, and with integer activations fitted to observations."""
     return {
         "float32": network,
-        "int8": quantise_rows(network, 8),
-        "int4": quantise_rows(network, 4),
+        "int8": rlc.quantise_rows(network, 8, observations),
+        "int4": rlc.quantise_rows(network, 4, observations),
         "integer": rlc.quantise_static(network, observations),
     }
 
@@ -125,6 +124,19 @@ def imitated(given: argparse.Namespace, task: rlc.PolicyTask) -> Imitated:
     return rlc.imitate(expert, task, settings, expert_sees="frame", on_event=print, **chances)
 
 
+def student(given: argparse.Namespace, task: rlc.PolicyTask, work: Path) -> tuple[rlc.Network, dict[str, Any]]:
+    """The network, and what is known of it: of the run that left both, or made."""
+    record, network = given.out / "pong.json", work / "pong-float32.rlc"
+    if record.exists() and network.exists():
+        return rlc.load(network), json.loads(record.read_text())
+    began = time.monotonic()
+    found = imitated(given, task)
+    known = {"rows": {"expert": shown(found.expert) | {"weights_bytes": 4 * EXPERT_PARAMETERS}}}
+    arguments = {name: value for name, value in vars(given).items() if name not in ("policy", "out", "work")}
+    known |= {"agreement": found.agreement, "observations": found.observations, "arguments": arguments}
+    return found.network, known | {"seconds": round(time.monotonic() - began)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", type=Path, required=True, help="the published state dict")
@@ -138,20 +150,17 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    began, work = time.monotonic(), given.work or given.out
+    work = given.work or given.out
     gymnasium.register(ENV_ID, lambda: PongFrames())
     task = rlc.PolicyTask(ENV_ID)
-    found = imitated(given, task)
-    rows: dict[str, Any] = {"expert": {**shown(found.expert), "weights_bytes": 4 * EXPERT_PARAMETERS}}
-    for name, network in forms(found.network, task.visit(found.network, 0, 2000, given.seed).observations).items():
-        network.save(work / f"pong-{name}.rlc")
-        score = found.score if name == "float32" else task.score(network, "final", 0, given.episodes)
-        rows[name] = {**shown(score), "weights_bytes": weights_bytes(network)}
-        print(name, rows[name])
-    arguments = {name: value for name, value in vars(given).items() if name not in ("policy", "out", "work")}
-    text = {"rows": rows, "agreement": found.agreement, "observations": found.observations, "arguments": arguments}
-    text |= {"seconds": round(time.monotonic() - began), "versions": {**versions(), "ale-py": version("ale-py")}}
-    (given.out / "pong.json").write_text(json.dumps(text, indent=1, default=str) + "\n")
+    network, known = student(given, task, work)
+    rows = {"expert": known["rows"]["expert"]}
+    for name, form in forms(network, task.visit(network, 0, 20_000, given.seed).observations).items():
+        form.save(work / f"pong-{name}.rlc")
+        rows[name] = shown(task.score(form, "final", 0, given.episodes)) | {"weights_bytes": weights_bytes(form)}
+        print(name, rows[name], flush=True)
+    found = known | {"rows": rows, "versions": {**versions(), "ale-py": version("ale-py")}}
+    (given.out / "pong.json").write_text(json.dumps(found, indent=1, default=str) + "\n")
 
 
 if __name__ == "__main__":

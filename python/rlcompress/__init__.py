@@ -14,6 +14,7 @@ from rlcompress.contract import Argmax, Clip, Contract, Normalisation, Raw, Squa
 from rlcompress.errors import FormatError, RlcompressError
 from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
+from rlcompress.quantise import quantise_rows
 from rlcompress.quantise_activations import quantise_static
 from rlcompress.ranking import magnitude_masks
 from rlcompress.runtime import Runtime
@@ -121,6 +122,7 @@ __all__ = [
     "progress",
     "prunable",
     "prune",
+    "quantise_rows",
     "quantise_static",
     "resume",
     "to_sklearn",

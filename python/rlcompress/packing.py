@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.artifact import weights_bytes
+from rlcompress.calibration import action_error, observation_rows
 from rlcompress.contract import Contract
 from rlcompress.errors import InvalidValueError
 from rlcompress.latency import call_latencies_us
@@ -51,10 +52,13 @@ class Packing:
     Args:
         network: ready for `save`.
         forms: every form that was measured.
+        action_error: share of the observations in which another action is chosen than before; of continuous actions
+            the mean distance, in their standard deviations; None without observations.
     """
 
     network: Network
     forms: tuple[Form, ...]
+    action_error: float | None = None
 
 
 def pack(network: Network, observations: npt.ArrayLike | None = None, prefer: Prefer = "latency") -> Packing:
@@ -67,7 +71,7 @@ def pack(network: Network, observations: npt.ArrayLike | None = None, prefer: Pr
     Args:
         network: what to pack; masks of its layers offer the sparse form.
         observations: (n, *observation_shape) typical inputs; with them the integer form is offered too, which rounds
-            weights and inputs to 8 bits. None: only forms with the weights as they are.
+            weights and inputs to 8 bits as `quantise_static` does. None: only forms with the weights as they are.
         prefer: `latency` for the fastest forms, `size` for the smallest (the faster one where equal).
 
     Raises:
@@ -86,7 +90,10 @@ def pack(network: Network, observations: npt.ArrayLike | None = None, prefer: Pr
         layers.append(options[chosen])
         forms.extend(Form(index, name, times[name], sizes[name], name == chosen) for name in options)
     packed = network.with_layers(layers)
-    return Packing(packed if observations is None else group_zeros(packed, observations), tuple(forms))
+    if observations is None:
+        return Packing(packed, tuple(forms))
+    error = action_error(network, packed, observation_rows(network, observations))
+    return Packing(group_zeros(packed, observations), tuple(forms), error)
 
 
 def _options(network: Network, integer: Network | None, index: int) -> Mapping[str, Layer]:

@@ -14,32 +14,58 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray, Int8Array
+from rlcompress.calibration import held_back, layer_inputs, nearest, observation_rows
 from rlcompress.contract import Argmax
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Dense, QuantizedDense
 from rlcompress.layers.quantized_dense import INTEGER_LIMIT
 from rlcompress.network import Network
+from rlcompress.rounding import fitted_rows, nearest_rows
 
 Bits = Literal[8, 4]
 Genome = npt.NDArray[np.float64]
 _GAINS = np.exp2(-np.linspace(0, 6, 73)[:-1])
 
 
-def quantise_rows(network: Network, bits: Bits = 8) -> Network:
+def quantise_rows(network: Network, bits: Bits = 8, observations: npt.ArrayLike | None = None) -> Network:
     """Integer weights with a float32 scale per row and float32 biases: for layers of any size.
 
     Args:
         network: float32 dense layers (masks are lost; zeros stay zeros).
         bits: 8 or 4.
+        observations: (n, *observation_shape) or (n, inputs) typical ones; with 64 or more, weights of a layer are
+            rounded together where that acts clearly more like the float network on a quarter of them that is held back.
+            None: each weight by itself.
+
+    Raises:
+        InvalidValueError: observations of another shape or not finite.
+
+    Source: Frantar et al. 2022, for rounding together; see `rounding.py`.
     """
-    limit = INTEGER_LIMIT[bits]
-    layers = []
-    for layer in network.dense_layers():
-        scale = np.abs(layer.weight).max(1) / limit
-        scale = np.where(scale > 1e-30, scale, 1).astype(np.float32)
-        weight = np.clip(np.rint(layer.weight / scale[:, None]), -limit, limit)
-        layers.append(QuantizedDense(weight, layer.bias, bits, layer.activation, layer.alpha, row_scale=scale))
-    return network.with_layers(layers)
+    plain = row_layers(network, bits, None)
+    if observations is None:
+        return plain
+    rows = observation_rows(network, observations)
+    judging = held_back(len(rows))
+    candidates = [plain, row_layers(network, bits, rows[~judging])] if judging.any() else [plain]
+    return nearest(network, candidates, rows[judging])
+
+
+def row_layers(network: Network, bits: Bits, rows: FloatArray | None) -> Network:
+    """Rounded together for what the layers before give on `rows`, or each weight by itself."""
+    layers = network.dense_layers()
+    found: list[QuantizedDense] = []
+    for index, layer in enumerate(layers):
+        weight, bias = layer.weight.astype(np.float64), layer.bias.astype(np.float64)
+        if rows is None:
+            rounded = nearest_rows(weight, bias, INTEGER_LIMIT[bits])
+        else:
+            sums = layer_inputs(network, index, rows).astype(np.float64) @ weight.T + bias
+            given = layer_inputs(network.with_layers([*found, *layers[index:]]), index, rows)
+            rounded = fitted_rows(given.astype(np.float64), sums, weight, bias, INTEGER_LIMIT[bits])
+        numbers = (rounded.weight.astype(np.int8), rounded.bias.astype(np.float32), bits, layer.activation, layer.alpha)
+        found.append(QuantizedDense(*numbers, row_scale=rounded.step))
+    return network.with_layers(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,8 @@ FLOORS = {
         "ranking",
         "quantise",
         "quantise_activations",
+        "rounding",
+        "calibration",
         "shrink",
         "unit_order",
         "statistics",

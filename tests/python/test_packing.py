@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from rlcompress.contract import Contract
+from rlcompress.contract import Argmax, Contract, Raw
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Dense
 from rlcompress.network import Network
@@ -55,6 +58,19 @@ def test_observations_offer_the_integer_form() -> None:
     names = {form.name for form in pack(masked_network(0.1), x).forms}
     assert names == {"dense", "sparse", "integer"}
     assert all(form.name == "integer" for form in pack(masked_network(0.9), x, "size").forms if form.chosen)
+
+
+@pytest.mark.parametrize("head", [Raw(), Argmax()])
+def test_how_far_actions_moved_is_told(head: Any) -> None:
+    network = replace(masked_network(0.9), contract=Contract((8,), head))
+    x = RNG.standard_normal((300, 8)).astype(np.float32)
+    packing = pack(network, x, "size")
+    before, after = Runtime(network)(x), Runtime(packing.network)(x)
+    assert packing.action_error is not None
+    assert 0 < packing.action_error < 0.2
+    moved = before != after if isinstance(head, Argmax) else np.abs(after - before) / before.std(0)
+    assert packing.action_error == pytest.approx(np.mean(moved), rel=1e-4)
+    assert pack(network, prefer="size").action_error is None
 
 
 def test_other_arguments_are_refused() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 import numpy as np
 
+from rlcompress.contract import Argmax
 from rlcompress.errors import InvalidValueError
+from rlcompress.network import Network
 from rlcompress.packing import Packing
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -48,4 +50,12 @@ def _text(found: Packing, out: Path) -> str:
     for form in found.forms:
         mark = "  <- chosen" if form.chosen else ""
         lines.append(f"{form.layer:5}  {form.name:8} {form.latency_us:13.3f} {form.size_bytes:8,}{mark}")
+    if found.action_error is not None:
+        lines.append(_changed(found.network, found.action_error))
     return "\n".join([*lines, f"wrote {out}"])
+
+
+def _changed(network: Network, error: float) -> str:
+    if isinstance(network.contract.head, Argmax):
+        return f"another action than before in {error:.2%} of the observations"
+    return f"actions move by {error:.4f} of their standard deviation on the observations"

@@ -178,3 +178,12 @@ def test_pack_refuses_observations_that_are_no_array(
             np.savez(file, a=np.zeros(3), b=np.zeros(3))
     done = runner.invoke(main, ["pack", str(policy), str(tmp_path / "out.rlc"), "--observations", str(path)])
     assert (done.exit_code, done.output[:33]) == (2, "error: observations: a .npy file ")
+
+
+def test_pack_tells_how_many_actions_change(runner: CliRunner, policy: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "observations.npy", tmp_path / "out.rlc"
+    np.save(path, np.random.default_rng(0).standard_normal((200, 4)))
+    arguments = ["pack", str(policy), str(out), "--prefer", "size"]
+    done = runner.invoke(main, [*arguments, "--observations", str(path)])
+    assert "% of the observations" in done.output or "standard deviation on the observations" in done.output
+    assert "observations" not in runner.invoke(main, arguments).output.replace(str(tmp_path), "")

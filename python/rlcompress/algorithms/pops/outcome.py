@@ -37,7 +37,7 @@ def quantise_teacher(problem: Problem, settings: Settings, state: State, emit: E
     following = replace(state, phase="baselines")
     if accepted(state, uses_reward=False):
         return following
-    network = quantise_rows(problem.teacher.dense_float(), 8)
+    network = quantise_rows(problem.teacher.dense_float(), 8, state.base.observations)
     return try_candidate(problem, settings, following, emit, network, "teacher int8", "quantised")
 
 

@@ -1,0 +1,96 @@
+"""What a folder of published policies still earns with integer weights and in integers altogether.
+
+    python benchmarks/loops/quantised.py --agents FOLDER --out benchmarks/loops/results
+
+Each zip is rounded as it is, without any training: weight by weight, and the weights of a layer together on
+observations of the policy's own episodes (`quantise_rows`, `quantise_static`: whichever of both acts more like it on
+observations held back). Returns and changed actions are of other episodes. Writes `quantised.json` and `quantised.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from policies import POLICIES
+
+import rlcompress as rlc
+from rlcompress.calibration import action_error, observation_rows
+from rlcompress.engine.versions import versions
+from rlcompress.quantise_activations import nearest_layers
+
+OBSERVATIONS, LATER = 8000, 100_000
+
+
+def forms(network: rlc.Network, observations: Any) -> dict[str, rlc.Network]:
+    """The policy, and its forms by name."""
+    return {
+        "float32": network,
+        "int8 weights, one by one": rlc.quantise_rows(network, 8),
+        "int8 weights": rlc.quantise_rows(network, 8, observations),
+        "int4 weights, one by one": rlc.quantise_rows(network, 4),
+        "int4 weights": rlc.quantise_rows(network, 4, observations),
+        "integers, one by one": nearest_layers(network, observation_rows(network, observations), 100.0),
+        "integers": rlc.quantise_static(network, observations),
+    }
+
+
+def judged(agents: Path, name: str, episodes: int) -> dict[str, Any]:
+    """Returns and changed actions of all forms of a policy."""
+    env_id, env_kwargs = POLICIES[name]
+    statistics = agents / f"{name}.vecnormalize.pkl"
+    network = rlc.load_policy(agents / f"{name}.zip", vecnormalize=statistics if statistics.exists() else None)
+    task = rlc.PolicyTask(env_id, env_kwargs)
+    observations = task.visit(network, 0, OBSERVATIONS, 0).observations
+    unseen = observation_rows(network, task.visit(network, LATER, OBSERVATIONS, 0).observations)
+    rows = {}
+    for form, made in forms(network, observations).items():
+        score = task.score(made, "final", 0, episodes)
+        error = action_error(network, made, unseen)
+        rows[form] = {"mean": score.mean, "half": 1.96 * score.std / score.count**0.5, "action_error": error}
+    return {"policy": name, "episodes": episodes, "forms": rows}
+
+
+def table(found: dict[str, Any]) -> str:
+    """Markdown: a line per policy."""
+    names = list(found["rows"][0]["forms"])
+    lines = [
+        "# Published policies in integers, without any training",
+        "",
+        f"    {found['command']}",
+        "",
+        "Mean returns with 95 % intervals over final episodes, and behind them, in percent, how many actions are not",
+        "those of float32, on later observations of its own episodes (of continuous actions: how far they move, in",
+        "percent of their standard deviation). *One by one*: every weight rounded to the nearest integer.",
+        "",
+        f"| policy | {' | '.join(names)} |",
+        "| --- |" + " ---: |" * len(names),
+    ]
+    for row in found["rows"]:
+        cells = [f"{f['mean']:.1f} ± {f['half']:.1f} ({100 * f['action_error']:.1f})" for f in row["forms"].values()]
+        lines.append(f"| {row['policy']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", type=Path, required=True, help="folder of ALGO/ENV.zip")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--episodes", type=int, default=100)
+    given = parser.parse_args()
+    rows = []
+    for name in POLICIES:
+        if (given.agents / f"{name}.zip").exists():
+            rows.append(judged(given.agents, name, given.episodes))
+            print(json.dumps(rows[-1]), flush=True)
+    found = {"command": "quantised.py --agents FOLDER --out RESULTS", "versions": versions(), "rows": rows}
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "quantised.json").write_text(json.dumps(found, indent=1) + "\n")
+    (given.out / "quantised.md").write_text(table(found))
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()
