@@ -4,16 +4,22 @@
 
 Each zip is rounded as it is, without any training: weight by weight, and the weights of a layer together on
 observations of the policy's own episodes (`quantise_rows`, `quantise_static`: whichever of both acts more like it on
-observations held back). Returns and changed actions are of other episodes. Writes `quantised.json` and `quantised.md`.
+observations held back). Returns and changed actions are of other episodes. Beside them the static int8 that
+onnxruntime's own tools make of the same observations, where onnx and onnxruntime are installed. Writes
+`quantised.json` and `quantised.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+import numpy as np
+from onnx_policy import OnnxPolicy
 from policies import POLICIES
 
 import rlcompress as rlc
@@ -50,7 +56,29 @@ def judged(agents: Path, name: str, episodes: int) -> dict[str, Any]:
         score = task.score(made, "final", 0, episodes)
         error = action_error(network, made, unseen)
         rows[form] = {"mean": score.mean, "half": 1.96 * score.std / score.count**0.5, "action_error": error}
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        rows["onnxruntime"] = peer(network, OnnxPolicy(network, observations), unseen, name, episodes)
     return {"policy": name, "episodes": episodes, "forms": rows}
+
+
+def peer(network: rlc.Network, policy: OnnxPolicy, unseen: Any, name: str, episodes: int) -> dict[str, Any]:
+    """The same figures of what is no network of ours, on episodes of other seeds."""
+    env_id, env_kwargs = POLICIES[name]
+    discrete = network.contract.head.kind == "argmax"
+    wanted, found = rlc.Runtime(network)(unseen.reshape(-1, *network.contract.observation_shape)), policy(unseen)
+    returns = []
+    with gymnasium.make(env_id, **env_kwargs) as env:
+        for seed in range(episodes):
+            observation, _ = env.reset(seed=LATER + seed)
+            total, over = 0.0, False
+            while not over:
+                action = policy(observation[None])[0]
+                observation, reward, terminated, truncated, _ = env.step(int(action) if discrete else action)
+                total, over = total + float(reward), terminated or truncated
+            returns.append(total)
+    error = (wanted != found).mean() if discrete else (np.abs(wanted - found) / wanted.std(0)).mean()
+    half = 1.96 * np.std(returns) / episodes**0.5
+    return {"mean": float(np.mean(returns)), "half": float(half), "action_error": float(error)}
 
 
 def table(found: dict[str, Any]) -> str:
@@ -64,6 +92,7 @@ def table(found: dict[str, Any]) -> str:
         "Mean returns with 95 % intervals over final episodes, and behind them, in percent, how many actions are not",
         "those of float32, on later observations of its own episodes (of continuous actions: how far they move, in",
         "percent of their standard deviation). *One by one*: every weight rounded to the nearest integer.",
+        "*onnxruntime*: its own static quantisation of the same observations, int8 weights per channel, uint8 activations.",
         "",
         f"| policy | {' | '.join(names)} |",
         "| --- |" + " ---: |" * len(names),

@@ -82,8 +82,9 @@ def nearest(network: Network, candidates: Sequence[Network], rows: FloatArray) -
     least = _errors(network, _run(chosen, rows), wanted)
     for candidate in candidates[1:]:
         errors = _errors(network, _run(candidate, rows), wanted)
-        gain = least - errors
-        chance = 2 * gain.std() / len(gain) ** 0.5
+        with np.errstate(invalid="ignore"):
+            gain = least - errors
+            chance = 2 * gain.std() / len(gain) ** 0.5
         if errors.mean() <= _CLEARLY * least.mean() and gain.mean() > chance:
             chosen, least = candidate, errors
     return chosen
@@ -108,8 +109,9 @@ def _errors(network: Network, actions: FloatArray, wanted: FloatArray) -> npt.ND
     """(n,) for each row: whether another action is chosen, or the mean distance in spreads of the wanted numbers."""
     if isinstance(network.contract.head, Argmax):
         return np.asarray((actions != wanted).any(1), np.float64)
-    spread = wanted.std(0, dtype=np.float64)
-    distances = np.abs(actions.astype(np.float64) - wanted) / np.where(spread > 0, spread, 1.0)
+    with np.errstate(invalid="ignore", over="ignore"):  # outputs may be infinite; their distance then decides nothing
+        spread = wanted.std(0, dtype=np.float64)
+        distances = np.abs(actions.astype(np.float64) - wanted) / np.where(spread > 0, spread, 1.0)
     return np.asarray(distances.mean(1))
 
 
