@@ -10,6 +10,7 @@ it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -131,9 +132,9 @@ def fitted_layers(network: Network, rows: FloatArray, first: float, percentile: 
 
 
 def _integer_layer(layer: Dense, grid: _Grid, rounded: RoundedRows) -> IntegerDense:
-    whole = np.rint(rounded.bias / rounded.step) - grid.zero * rounded.weight.sum(1)
+    whole: Any = np.rint(rounded.bias / rounded.step) - grid.zero * rounded.weight.sum(1)  # its range is checked there
     numbers = (grid.scale, grid.zero, rounded.step, layer.activation, layer.alpha, grid.exponent)
-    return IntegerDense(rounded.weight.astype(np.int8), whole.astype(np.int32), *numbers)
+    return IntegerDense(rounded.weight.astype(np.int8), whole, *numbers)
 
 
 @dataclass(frozen=True, eq=False)

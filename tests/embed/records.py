@@ -26,7 +26,7 @@ from rlcompress.exporters.c import c_source
 from rlcompress.exporters.emulated import compiler_version, instructions
 from rlcompress.layers import Dense, QuantizedDense
 from rlcompress.network import Network
-from rlcompress.quantise_activations import quantise_static
+from rlcompress.quantise_activations import group_zeros, nearest_layers
 
 FOLDER = Path(__file__).resolve().parent / "records"
 GROWTH = 1.02
@@ -47,7 +47,7 @@ def networks() -> dict[str, Network]:
     return {
         "cartpole-int4": Network((cartpole,), Contract((4,), Argmax())),
         "float32-8-64-64-4": wide,
-        "int8-8-64-64-4": quantise_static(wide, rows),
+        "int8-8-64-64-4": group_zeros(nearest_layers(wide, rows, 100.0), rows),
     }
 
 
