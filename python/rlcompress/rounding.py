@@ -71,10 +71,11 @@ def fitted_rows(
     damping = np.r_[np.full(columns, _DAMPING), _BIAS_DAMPING]
     products = x.T @ x / len(x) + np.diag(damping)
     free = np.linalg.solve(products, x.T @ sums[looked] / len(x) + damping[:, None] * given.T).T
-    step = _steps(free[:, :columns] / size, free[:, columns], limit, largest_bias)
+    kept = weight != 0
+    step = _steps(free[:, :columns] * kept / size, free[:, columns], limit, largest_bias)
     order = np.r_[np.argsort(-np.diag(products)[:columns], kind="stable"), columns]
     shares = np.linalg.cholesky(np.linalg.inv(products[np.ix_(order, order)])).T
-    most = np.where(weight == 0, 0, limit)[:, order[:columns]]
+    most = limit * kept[:, order[:columns]]
     rounded, rest = _fed_back(free[:, order], shares, step.astype(np.float64) * size, most)
     found = np.empty((outputs, columns))
     found[:, order[:columns]] = rounded
