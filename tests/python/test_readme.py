@@ -167,5 +167,6 @@ def test_defaults_are_those_of_the_code() -> None:
     settings = PoPS()
     assert f"{settings.keep_return * 100:.0f} % of its mean return" in README
     assert f"({settings.min_episodes:,} to {settings.max_episodes:,}," in README
-    (env,) = {words[words.index("--env") + 1] for words in commands() if "--env" in words and "--policy" not in words}
+    own = [words for words in commands() if "pops" in words and "--env" in words and "--policy" not in words]
+    (env,) = {words[words.index("--env") + 1] for words in own}
     assert f"`{default_folder(env).as_posix()}/`" in README

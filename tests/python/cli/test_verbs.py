@@ -187,3 +187,16 @@ def test_pack_tells_how_many_actions_change(runner: CliRunner, policy: Path, tmp
     done = runner.invoke(main, [*arguments, "--observations", str(path)])
     assert "% of the observations" in done.output or "standard deviation on the observations" in done.output
     assert "observations" not in runner.invoke(main, arguments).output.replace(str(tmp_path), "")
+
+
+def test_pack_in_an_environment_tells_the_returns(runner: CliRunner, policy: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gymnasium")
+    arguments = ["pack", str(policy), str(tmp_path / "out.rlc"), "--prefer", "size", "--env", "CartPole-v1"]
+    done = runner.invoke(main, arguments)
+    assert done.exit_code == 0
+    assert "integer" in done.output
+    assert "return over 30 episodes: " in done.output
+    forms = json.loads(runner.invoke(main, [*arguments, "--json"]).output)
+    assert {form["name"] for form in forms} >= {"dense", "integer"}
+    both = runner.invoke(main, [*arguments, "--observations", str(policy)])
+    assert (both.exit_code, both.output) == (2, "error: observations: a file or --env expected, both were given\n")
