@@ -65,7 +65,7 @@ def held_back(count: int) -> BoolArray:
     return np.asarray(np.arange(count) * _PARTS // count % 4 == 3)
 
 
-def nearest(network: Network, candidates: Sequence[Network], rows: FloatArray) -> Network:
+def acting_most_like(network: Network, candidates: Sequence[Network], rows: FloatArray) -> Network:
     """The first candidate, unless the actions of a later one are clearly nearer to the network's, and so on.
 
     Clearly: at most three quarters of the error, and by twice the standard error of the difference.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray, Int8Array
-from rlcompress.calibration import held_back, layer_inputs, nearest, observation_rows
+from rlcompress.calibration import acting_most_like, held_back, layer_inputs, observation_rows
 from rlcompress.contract import Argmax
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Dense, QuantizedDense
@@ -48,7 +48,7 @@ def quantise_rows(network: Network, bits: Bits = 8, observations: npt.ArrayLike 
     rows = observation_rows(network, observations)
     judging = held_back(len(rows))
     candidates = [plain, row_layers(network, bits, rows[~judging])] if judging.any() else [plain]
-    return nearest(network, candidates, rows[judging])
+    return acting_most_like(network, candidates, rows[judging])
 
 
 def row_layers(network: Network, bits: Bits, rows: FloatArray | None) -> Network:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rlcompress.arrays import FloatArray, Int8Array
-from rlcompress.calibration import held_back, layer_inputs, nearest, observation_rows
+from rlcompress.calibration import acting_most_like, held_back, layer_inputs, observation_rows
 from rlcompress.errors import InvalidValueError
 from rlcompress.layers import Dense, IntegerDense
 from rlcompress.layers.integer_dense import INPUT_LIMIT, WEIGHT_LIMIT
@@ -70,7 +70,7 @@ def quantise_layers(network: Network, observations: npt.ArrayLike, percentile: f
     candidates = [nearest_layers(network, rows, shares[0])]
     if judging.any():
         candidates += [fitted_layers(network, rows[~judging], shares[0], share) for share in shares]
-    return nearest(network, candidates, rows[judging])
+    return acting_most_like(network, candidates, rows[judging])
 
 
 def group_zeros(network: Network, observations: npt.ArrayLike) -> Network:
@@ -106,7 +106,13 @@ def _levels(values: FloatArray, percentile: float) -> Int8Array | None:
 
 
 def nearest_layers(network: Network, rows: FloatArray, percentile: float) -> Network:
-    """Every weight rounded by itself."""
+    """Every weight rounded by itself.
+
+    Args:
+        network: float32 dense layers.
+        rows: (n, inputs) float32 observations, which set the ranges.
+        percentile: share of its inputs that the range of a layer covers on either side.
+    """
     found: list[IntegerDense] = []
     for index, layer in enumerate(network.dense_layers()):
         grid = _grid_of(layer_inputs(network, index, rows), percentile, index == 0)
@@ -117,7 +123,14 @@ def nearest_layers(network: Network, rows: FloatArray, percentile: float) -> Net
 
 
 def fitted_layers(network: Network, rows: FloatArray, first: float, percentile: float) -> Network:
-    """Weights rounded together, for what the integer layers before them give."""
+    """Weights rounded together, for what the integer layers before them give.
+
+    Args:
+        network: float32 dense layers.
+        rows: (n, inputs) float32 observations, which set the ranges and are fitted to.
+        first, percentile: share of its inputs that the range of the first layer, and of each other one, covers on
+            either side.
+    """
     layers: list[Dense] = list(network.dense_layers())
     found: list[IntegerDense] = []
     for index, layer in enumerate(layers):

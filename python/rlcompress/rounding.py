@@ -85,7 +85,15 @@ def fitted_rows(
 def _fed_back(
     free: Float64Array, shares: Float64Array, step: Float64Array, most: npt.NDArray[np.int_]
 ) -> tuple[Float64Array, Float64Array]:
-    """Columns rounded one after the other, the error of each shared out among those that follow; and the last one."""
+    """Columns rounded one after the other, the error of each shared out among those that follow; and the last one.
+
+    Args:
+        free: (outputs, inputs + 1) as they should be, the bias last; overwritten.
+        shares: (inputs + 1, inputs + 1) upper triangular, the Cholesky factor of the inverse products: row k says what
+            the columns after k take of its error.
+        step: (outputs,) of a whole number.
+        most: (outputs, inputs) largest whole number, 0 where a weight stays zero.
+    """
     outputs, columns = free.shape[0], free.shape[1] - 1
     rounded = np.empty((outputs, columns))
     for start in range(0, columns, _BLOCK):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rlcompress as rlc
-from rlcompress.calibration import held_back, nearest
+from rlcompress.calibration import acting_most_like, held_back
 from rlcompress.contract import Argmax, Contract
 from rlcompress.layers import Dense
 from rlcompress.network import Network
@@ -107,10 +107,10 @@ def test_a_q_network_keeps_its_actions(bits: Any) -> None:
 def test_what_is_as_good_stays_as_it_is() -> None:
     network = q_network()
     plain, worse = quantise_rows(network, 8), quantise_rows(network, 4)
-    assert nearest(network, [plain, worse], ROWS) is plain
-    assert nearest(network, [worse, plain], ROWS) is plain
-    assert nearest(network, [worse, plain], ROWS[:0]) is worse
-    assert nearest(network, [plain, quantise_rows(network, 8)], ROWS) is plain
+    assert acting_most_like(network, [plain, worse], ROWS) is plain
+    assert acting_most_like(network, [worse, plain], ROWS) is plain
+    assert acting_most_like(network, [worse, plain], ROWS[:0]) is worse
+    assert acting_most_like(network, [plain, quantise_rows(network, 8)], ROWS) is plain
 
 
 def test_rare_hidden_outliers_are_clipped_and_rare_observations_are_not() -> None:
