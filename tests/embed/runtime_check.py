@@ -8,11 +8,13 @@ import struct
 import subprocess
 import tempfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from embed import bochs
 from embed.exported import ROWS, cases_of
 from embed.targets import RVV, RVV_CLANG, SVE, SVE_OPTIONS, commands
 from rlcompress import artifact, kernels
@@ -37,6 +39,7 @@ class RuntimeTarget:
         cpus: what the runner's `-cpu` is given: the program runs once on each.
         link: after the sources.
         bare: without an operating system: files and output through the debugger.
+        needed: what else is not installed of what the runner needs.
     """
 
     name: str
@@ -46,10 +49,12 @@ class RuntimeTarget:
     cpus: tuple[str, ...] = ()
     link: tuple[str, ...] = ()
     bare: bool = False
+    needed: Callable[[], list[str]] = list
 
     def missing(self) -> list[str]:
-        """Commands and headers that are not installed."""
+        """Commands, headers and other files that are not installed."""
         missing = [command for command in (self.compiler, *self.runner[:1]) if shutil.which(command) is None]
+        missing += self.needed()
         if not missing and self.bare:
             asked = [self.compiler, "-x", "c++", "-fsyntax-only", "-include", "vector", "/dev/null"]
             missing = ["<vector>"] if subprocess.run(asked, capture_output=True, check=False).returncode != 0 else []
@@ -96,6 +101,7 @@ def _bare(name: str) -> RuntimeTarget:
 
 RUNTIME_TARGETS: tuple[RuntimeTarget, ...] = (
     RuntimeTarget("runtime-x86-64", "g++"),
+    RuntimeTarget("runtime-x86-64-avx512", "g++", ("-static",), (bochs.COMMAND,), bochs.AVX512, needed=bochs.missing),
     RuntimeTarget("runtime-aarch64", "aarch64-linux-gnu-g++", ("-static",), ("qemu-aarch64",), ("cortex-a53", "max")),
     RuntimeTarget("runtime-aarch64-sve", "aarch64-linux-gnu-g++", SVE_OPTIONS, ("qemu-aarch64",), SVE),
     RuntimeTarget("runtime-armhf", "arm-linux-gnueabihf-g++", ("-static", "-mfpu=vfpv3-d16"), ("qemu-arm",)),

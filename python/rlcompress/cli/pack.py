@@ -19,6 +19,7 @@ from rlcompress.network import Network
 from rlcompress.packing import Packing
 
 if TYPE_CHECKING:
+    from rlcompress.problem import Score
     from rlcompress.tasks.policy import PolicyTask
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -60,10 +61,10 @@ def command(
         inputs = task.visit(policy, 0, _OBSERVATIONS, 0).observations
     found = pack(policy, inputs, "size" if prefer == "size" else "latency")
     found.network.save(out)
+    scores = [] if task is None else task.score_many([policy, found.network], "final", 0, _EPISODES)
     if as_json:
-        return click.echo(json.dumps([asdict(form) for form in found.forms], indent=1))
-    returns = [] if task is None else [_returns(task, policy, found.network)]
-    click.echo("\n".join([*_lines(found), *returns, f"wrote {out}"]))
+        return click.echo(json.dumps(_told(found, scores), indent=1))
+    click.echo("\n".join([*_lines(found), *_returns(scores), f"wrote {out}"]))
 
 
 def _task(env: str, env_kwargs: Mapping[str, Any]) -> PolicyTask:
@@ -72,10 +73,18 @@ def _task(env: str, env_kwargs: Mapping[str, Any]) -> PolicyTask:
     return PolicyTask(env, env_kwargs)
 
 
-def _returns(task: PolicyTask, before: Network, after: Network) -> str:
-    scores = [task.score(network, "final", 0, _EPISODES) for network in (before, after)]
+def _told(found: Packing, scores: list[Score]) -> dict[str, Any]:
+    """What `--json` prints."""
+    told: dict[str, Any] = {"forms": [asdict(form) for form in found.forms], "action_error": found.action_error}
+    names = ("return_before", "return_packed")
+    return told | {name: {"mean": s.mean, "std": s.std, "episodes": s.count} for name, s in zip(names, scores)}
+
+
+def _returns(scores: list[Score]) -> list[str]:
     told = [f"{score.mean:.1f} ± {score.std / score.count**0.5:.1f}" for score in scores]
-    return f"return over {_EPISODES} episodes: {told[0]} before, {told[1]} packed (standard errors)"
+    if not told:
+        return []
+    return [f"return over {_EPISODES} episodes: {told[0]} before, {told[1]} packed (standard errors)"]
 
 
 def _inputs(path: Path) -> npt.NDArray[Any]:

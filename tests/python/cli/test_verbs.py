@@ -196,7 +196,9 @@ def test_pack_in_an_environment_tells_the_returns(runner: CliRunner, policy: Pat
     assert done.exit_code == 0
     assert "integer" in done.output
     assert "return over 30 episodes: " in done.output
-    forms = json.loads(runner.invoke(main, [*arguments, "--json"]).output)
-    assert {form["name"] for form in forms} >= {"dense", "integer"}
+    told = json.loads(runner.invoke(main, [*arguments, "--json"]).output)
+    assert {form["name"] for form in told["forms"]} >= {"dense", "integer"}
+    assert 0 <= told["action_error"] <= 1
+    assert [told[name]["episodes"] for name in ("return_before", "return_packed")] == [30, 30]
     both = runner.invoke(main, [*arguments, "--observations", str(policy)])
     assert (both.exit_code, both.output) == (2, "error: observations: a file or --env expected, both were given\n")
