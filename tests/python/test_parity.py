@@ -239,6 +239,23 @@ def test_groups_of_zero_change_no_bit(widths: tuple[int, int]) -> None:
                 assert Runtime(network)(row).tobytes() == expected, (target, activation, share)
 
 
+@pytest.mark.parametrize("widths", [(300, 150), (1001, 130), (2100, 130), (64, 512), (41, 65), (256, 256)])
+def test_large_bytes_change_no_bit(widths: tuple[int, int]) -> None:
+    """AVX2 multiplies the highest bit of inputs apart where few groups of four have one: no products saturate."""
+    inputs, outputs = widths
+    rng = np.random.default_rng((inputs, outputs))
+    weight, bias = rng.choice([-127, 127, 127, 1], (outputs, inputs)), rng.integers(-9999, 9999, outputs)
+    scale = rng.uniform(1e-4, 1e-3, outputs).astype(np.float32)
+    network = Network((IntegerDense(weight, bias, 1.0, 0, scale, "identity"),))
+    for zeros, large in itertools.product((0, 0.6, 0.9), (0, 0.01, 0.1, 0.3, 1)):
+        row = np.where(rng.random(inputs) < large, rng.choice([128, 255], inputs), rng.choice([1, 127], inputs))
+        row[np.repeat(rng.random(inputs // 4 + 1) < zeros, 4)[:inputs]] = 0
+        expected = (weight @ row + bias).astype(np.float32) * scale
+        for target in TARGETS:
+            kernels.force_target(target)
+            assert np.array_equal(Runtime(network)(row.astype(np.float32)), expected), (target, zeros, large)
+
+
 def test_squash_and_argmax_corner_cases() -> None:
     infinite = np.full(2, np.inf, np.float32)
     head = Squash(-infinite, infinite, np.array([2, -3], np.float32), np.array([0.5, 0], np.float32))

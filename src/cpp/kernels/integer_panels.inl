@@ -1,32 +1,40 @@
 // Sums of an integer dense layer in registers: outputs in lanes. Where they fill few vectors, several chains of groups
 // hide the latency of the dot product (sums of integers take any order).
 
+// Which bits of the inputs a step multiplies.
+struct AllBits {
+  static RLCOMPRESS_ALWAYS_INLINE Lanes::Bytes splat(const std::uint8_t* x) { return Lanes::splat_four(x); }
+  static RLCOMPRESS_ALWAYS_INLINE Integers dot(Integers sum, const Lanes::Bytes& x, Integers w) {
+    return Lanes::dot_four(sum, x, w);
+  }
+};
+
 // One group of 4 inputs; with Partial the last vector holds `last` outputs.
-template <unsigned V, bool Partial>
+template <unsigned V, bool Partial, class Bits = AllBits>
 RLCOMPRESS_ALWAYS_INLINE void integer_step(Integers (&s)[V], const std::uint8_t* x, const std::int8_t* w,
-                                           std::size_t last) {
-  const Lanes::Bytes four = Lanes::splat_four(x);
+                                           std::size_t last, Bits = Bits()) {
+  const auto four = Bits::splat(x);
   RLCOMPRESS_UNROLL
   for (unsigned v = 0; v < V; ++v, w += 4 * width) {
     const bool cut = Partial && v + 1 == V;
-    s[v] = Lanes::dot_four(s[v], four, cut ? Lanes::load_integers_first(w, last) : Lanes::load_integers(w));
+    s[v] = Bits::dot(s[v], four, cut ? Lanes::load_integers_first(w, last) : Lanes::load_integers(w));
   }
 }
 
 // All groups, one after the other.
 struct EveryGroup {
-  // step(p, g): group g goes to chain p.
+  // step(p, g, bits): these bits of group g go to chain p.
   template <unsigned C, class Step>
   RLCOMPRESS_ALWAYS_INLINE void each(const IntegerDenseCall& c, const Step& step) const {
     const std::size_t groups = (c.inputs + 3) / 4;
     std::size_t g = 0;
     for (; g + C <= groups; g += C) {
       RLCOMPRESS_UNROLL
-      for (unsigned p = 0; p < C; ++p) step(p, g + p);
+      for (unsigned p = 0; p < C; ++p) step(p, g + p, AllBits());
     }
     RLCOMPRESS_UNROLL
     for (unsigned p = 0; p + 1 < C; ++p) {
-      if (g + p < groups) step(p, g + p);  // constant bounds keep sums in registers
+      if (g + p < groups) step(p, g + p, AllBits());  // constant bounds keep sums in registers
     }
   }
 };
@@ -46,8 +54,8 @@ RLCOMPRESS_ALWAYS_INLINE void integer_panel(const IntegerDenseCall& c, const Gro
   const std::size_t stride = 4 * c.stride;
   const std::int8_t* w = c.weights + 4 * j;
   const std::uint8_t* x = c.x;
-  groups.template each<C>(c, [&](unsigned p, std::size_t g) RLCOMPRESS_INLINE_LAMBDA {
-    integer_step<V, Partial>(s[p], x + 4 * g, w + g * stride, last);
+  groups.template each<C>(c, [&](unsigned p, std::size_t g, auto bits) RLCOMPRESS_INLINE_LAMBDA {
+    integer_step<V, Partial>(s[p], x + 4 * g, w + g * stride, last, bits);
   });
   const IntegerFinish finish(c);
   RLCOMPRESS_UNROLL

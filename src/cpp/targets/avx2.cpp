@@ -127,6 +127,7 @@ struct Lanes {
   using Integers = __m256i;
   static constexpr unsigned integer_sums = 8;
   static constexpr bool spreads = false;
+  static constexpr bool splits_bytes = true;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return _mm256_set1_epi32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));
@@ -136,10 +137,17 @@ struct Lanes {
   }
   // A bit for each of 8 groups of 4 bytes that is not zero. Read as store_bytes wrote them: one load would wait for all
   // of its stores.
-  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_groups(const std::uint8_t* p) {
+  static RLCOMPRESS_ALWAYS_INLINE unsigned nonzero_groups(const std::uint8_t* p) { return unequal_zero(stored(p)); }
+  // A bit for each of 8 groups of 4 bytes of which one is 128 or more.
+  static RLCOMPRESS_ALWAYS_INLINE unsigned top_groups(const std::uint8_t* p) {
+    return unequal_zero(_mm256_and_si256(stored(p), _mm256_set1_epi8(-128)));
+  }
+  static RLCOMPRESS_ALWAYS_INLINE __m256i stored(const std::uint8_t* p) {
     long long part[4];
     std::memcpy(part, p, sizeof(part));
-    const __m256i x = _mm256_setr_epi64x(part[0], part[1], part[2], part[3]);
+    return _mm256_setr_epi64x(part[0], part[1], part[2], part[3]);
+  }
+  static RLCOMPRESS_ALWAYS_INLINE unsigned unequal_zero(__m256i x) {
     const __m256i zeros = _mm256_cmpeq_epi32(x, _mm256_setzero_si256());
     return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(zeros))) ^ 0xFFU;
   }
@@ -157,9 +165,13 @@ struct Lanes {
   struct Bytes {
     __m256i half, odd;
   };
-  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+  static RLCOMPRESS_ALWAYS_INLINE std::int32_t four_bytes(const std::uint8_t* p) {
     std::int32_t four;
     std::memcpy(&four, p, sizeof(four));
+    return four;
+  }
+  static RLCOMPRESS_ALWAYS_INLINE Bytes splat_four(const std::uint8_t* p) {
+    const std::int32_t four = four_bytes(p);
     return {_mm256_set1_epi32((four >> 1) & 0x7F7F7F7F), _mm256_set1_epi32(four & 0x01010101)};
   }
   static RLCOMPRESS_ALWAYS_INLINE Integers dot_four(Integers sum, const Bytes& x, Integers w) {
@@ -167,6 +179,24 @@ struct Lanes {
     const __m256i odds = _mm256_madd_epi16(_mm256_maddubs_epi16(x.odd, w), _mm256_set1_epi16(1));
     return _mm256_add_epi32(sum, _mm256_add_epi32(halves, odds));
   }
+
+  // x = low + 128 * top: pairs of products with 7 bits cannot saturate 16 bits.
+  struct LowBits {
+    static RLCOMPRESS_ALWAYS_INLINE __m256i splat(const std::uint8_t* p) {
+      return _mm256_set1_epi32(four_bytes(p) & 0x7F7F7F7F);
+    }
+    static RLCOMPRESS_ALWAYS_INLINE Integers dot(Integers sum, __m256i x, Integers w) {
+      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)));
+    }
+  };
+  struct TopBits {
+    static RLCOMPRESS_ALWAYS_INLINE __m256i splat(const std::uint8_t* p) {
+      return _mm256_set1_epi32((four_bytes(p) >> 7) & 0x01010101);
+    }
+    static RLCOMPRESS_ALWAYS_INLINE Integers dot(Integers sum, __m256i x, Integers w) {
+      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(128)));
+    }
+  };
 
   using Ints = __m256i;
   static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return _mm256_set1_epi32(x); }

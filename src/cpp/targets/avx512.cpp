@@ -145,6 +145,7 @@ struct Lanes {
   static RLCOMPRESS_ALWAYS_INLINE Integers integers(__m512i n) { return reinterpret_cast<Integers>(n); }
   static constexpr unsigned integer_sums = 24;
   static constexpr bool spreads = true;
+  static constexpr bool splits_bytes = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return integers(_mm512_set1_epi32(n)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) { return integers(_mm512_loadu_si512(p)); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers_first(const void* p, std::size_t n) {

@@ -121,6 +121,7 @@ struct Lanes {
   using Integers = int32x4_t;
   static constexpr unsigned integer_sums = 16;
   static constexpr bool spreads = false;
+  static constexpr bool splits_bytes = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return vdupq_n_s32(n); }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     return vreinterpretq_s32_u8(vld1q_u8(static_cast<const std::uint8_t*>(p)));

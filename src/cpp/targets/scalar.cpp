@@ -118,6 +118,7 @@ struct Lanes {
   using Integers = std::int32_t;
   static constexpr unsigned integer_sums = 8;
   static constexpr bool spreads = false;
+  static constexpr bool splits_bytes = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return n; }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     Integers n;
