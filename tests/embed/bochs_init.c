@@ -1,4 +1,5 @@
-// The first process of the machine that `bochs.py` starts: runs one program on its files, tells its status, switches off.
+// The first process of the machine that `bochs.py` starts: runs one program on its files, tells its status and
+// switches off.
 #include <stdio.h>
 #include <sys/io.h>
 #include <sys/wait.h>
