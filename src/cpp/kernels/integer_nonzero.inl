@@ -37,31 +37,28 @@ struct NonzeroGroups {
       }
     }
   }
-
-  // Else reading all rows in their order is as fast.
-  RLCOMPRESS_ALWAYS_INLINE bool pays(std::size_t groups) const { return 8 * count <= 5 * groups; }
 };
 
-// In place of EveryGroup, where a product of bytes takes two instructions for their lower seven bits and as many for
-// the highest: few groups have a byte of 128 or more, and only theirs are multiplied twice. All zero groups are left
-// out.
+// In place of EveryGroup, where a product of bytes takes two instructions for their lower seven bits and two for the
+// highest: groups with a byte of 128 or more, where they are few, are multiplied twice. All zero groups are left out.
 template <class L>
 struct SplitGroups {
   static constexpr std::size_t block = NonzeroGroups::block;
-  NonzeroGroups low;
+  const NonzeroGroups& low;
   std::uint64_t top[NonzeroGroups::most / block];
-  std::size_t top_count;
+  std::size_t count;
 
-  RLCOMPRESS_ALWAYS_INLINE explicit SplitGroups(const IntegerDenseCall& c) : low(c), top_count(0) {
+  RLCOMPRESS_ALWAYS_INLINE SplitGroups(const IntegerDenseCall& c, const NonzeroGroups& nonzero)
+      : low(nonzero), count(0) {
     const std::size_t groups = (c.inputs + 3) / 4;
     for (std::size_t g = 0; g < groups; g += block) {
-      top[g / block] = top_bits(c.x + 4 * g, groups - g < block ? groups - g : block);
-      top_count += static_cast<unsigned>(__builtin_popcountll(top[g / block]));
+      top[g / block] = bits_of(c.x + 4 * g, groups - g < block ? groups - g : block);
+      count += static_cast<unsigned>(__builtin_popcountll(top[g / block]));
     }
   }
 
   // A bit for each of n <= 64 groups with a byte of 128 or more.
-  static RLCOMPRESS_ALWAYS_INLINE std::uint64_t top_bits(const std::uint8_t* x, std::size_t n) {
+  static RLCOMPRESS_ALWAYS_INLINE std::uint64_t bits_of(const std::uint8_t* x, std::size_t n) {
     std::uint64_t found = 0;
     std::size_t g = 0;
     for (; g + width <= n; g += width) found |= std::uint64_t{L::top_groups(x + 4 * g)} << g;
@@ -81,18 +78,18 @@ struct SplitGroups {
       }
     }
   }
-
-  // Else one way through all rows is as fast.
-  RLCOMPRESS_ALWAYS_INLINE bool pays(std::size_t groups) const { return 5 * (low.count + top_count) <= 8 * groups; }
 };
 
 // Whether the layer was one of these. Apart, so that others do not pay for its stack.
-template <class Groups>
+template <class L>
 RLCOMPRESS_NO_INLINE bool integer_nonzero_of(const IntegerDenseCall& c) noexcept {
-  const Groups found(c);
-  if (!found.pays((c.inputs + 3) / 4)) return false;
-  integer_panels(c, found);
-  return true;
+  const NonzeroGroups nonzero(c);
+  if constexpr (L::splits_bytes) {
+    const SplitGroups<L> split(c, nonzero);
+    if (3 * split.count <= nonzero.count) return integer_panels(c, split), true;
+  }
+  if (8 * nonzero.count > 5 * ((c.inputs + 3) / 4)) return false;  // else reading all rows in their order is as fast
+  return integer_panels(c, nonzero), true;
 }
 
 template <class L = Lanes>
@@ -100,9 +97,7 @@ RLCOMPRESS_ALWAYS_INLINE bool integer_nonzero([[maybe_unused]] const IntegerDens
   if constexpr (leaves_out_zeros) {
     constexpr std::size_t least_weights = width == 16 ? 8192 : 1024;
     const bool large = c.outputs >= 8 * width && c.inputs * c.outputs >= least_weights;
-    if (!large || c.inputs > 4 * NonzeroGroups::most) return false;
-    if constexpr (L::splits_bytes) return integer_nonzero_of<SplitGroups<L>>(c);
-    return integer_nonzero_of<NonzeroGroups>(c);
+    return c.zero_is_0 && large && c.inputs <= 4 * NonzeroGroups::most && integer_nonzero_of<L>(c);
   }
   return false;
 }

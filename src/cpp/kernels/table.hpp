@@ -146,6 +146,7 @@ struct IntegerDenseCall {
   std::size_t inputs;
   std::size_t outputs;
   std::size_t stride;  // outputs, or a little more where rows are kept on cache lines
+  bool zero_is_0;      // the byte of an input of zero is 0, as behind a relu
   bool relu;
 };
 
