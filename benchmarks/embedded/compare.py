@@ -144,6 +144,7 @@ def main() -> None:
     missing = target.missing()
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
     rows = compare(target)
     emulator = subprocess.run([target.runner[0], "--version"], capture_output=True, text=True, check=True).stdout
     machine = {

@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
     work = given.work or given.out
     gymnasium.register(ENV_ID, lambda: PongFrames())
     task = rlc.PolicyTask(ENV_ID)
