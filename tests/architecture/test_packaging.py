@@ -76,7 +76,7 @@ def test_the_readme_and_the_ci_run_the_same_test_command():
         pytest.skip("this tree is a source distribution, which leaves .ci out")
     command = script.read_text(encoding="utf-8").splitlines()[-1]
     assert command.startswith("python3 -m venv .venv && ")
-    assert command.endswith("-m pytest -n auto --dist loadfile tests")
+    assert command.endswith("-m pytest -n 2 --dist loadfile tests")
     for document in ("README.md", "CONTRIBUTING.md"):
         assert command in (ROOT / document).read_text(encoding="utf-8").splitlines(), (
             f"{document} has another test command"
