@@ -112,8 +112,17 @@ std::unique_ptr<T[], void (*)(T*)> pages_for(std::size_t count) {
   return {static_cast<T*>(memory), [](T* data) { std::free(data); }};
 }
 
+// Of vectors that fit one register.
+#if defined(__AVX512F__)
+constexpr std::size_t widest = 64;
+#elif defined(__AVX2__)
+constexpr std::size_t widest = 32;
+#else
+constexpr std::size_t widest = 16;
+#endif
+
 double read_us(std::size_t bytes) {
-  using Vector = VectorOf<64, std::int64_t>::Type;
+  using Vector = VectorOf<widest, std::int64_t>::Type;
   const std::size_t count = std::max<std::size_t>(1, bytes / (8 * sizeof(Vector))) * 8;
   const auto data = pages_for<Vector>(count);
   const std::size_t passes = std::max<std::size_t>(1, (1U << 20U) / (count * sizeof(Vector)));
