@@ -4,8 +4,8 @@
     python tests/embed/bochs.py -cpu corei7_icelake_u PROGRAM FILE...
 
 Files are given to the program under names of their own; what it prints and its exit status come back. QEMU emulates no
-AVX-512. Needs Debian's packages bochs, bochsbios, vgabios, isolinux and xorriso, and a kernel: /boot/vmlinuz-*, or the
-file that RLCOMPRESS_KERNEL names (`apt-get download`, then `dpkg -x`, of linux-image-*-cloud-amd64). Starting takes
+AVX-512. Needs Debian's packages bochs, bochsbios, vgabios, isolinux and xorriso, and a Linux: /boot/vmlinuz-*, or the
+file that RLCOMPRESS_LINUX names (`apt-get download`, then `dpkg -x`, of linux-image-*-cloud-amd64). Starting takes
 about a minute.
 """
 
@@ -24,7 +24,7 @@ COMMAND = str(Path(__file__).resolve())
 AVX512 = ("corei7_skylake_x", "corei7_icelake_u")
 """Processors with AVX-512: without VNNI and with it."""
 
-KERNEL = "RLCOMPRESS_KERNEL"
+LINUX = "RLCOMPRESS_LINUX"
 ISOLINUX = (Path("/usr/lib/ISOLINUX/isolinux.bin"), Path("/usr/lib/syslinux/modules/bios/ldlinux.c32"))
 FIRMWARE = (Path("/usr/share/bochs/BIOS-bochs-latest"), Path("/usr/share/bochs/VGABIOS-lgpl-latest"))
 INIT = Path(__file__).with_name("bochs_init.c")
@@ -57,9 +57,9 @@ log: bochs.log
 """
 
 
-def kernel() -> Path | None:
+def linux() -> Path | None:
     """The Linux that starts there, or None."""
-    named = os.environ.get(KERNEL)
+    named = os.environ.get(LINUX)
     found = [Path(named)] if named else sorted(Path("/boot").glob("vmlinuz-*"))
     return next((path for path in reversed(found) if path.is_file()), None)
 
@@ -68,7 +68,7 @@ def missing() -> list[str]:
     """What is not installed of what a run needs."""
     commands = [name for name in ("gcc", "bochs", "xorriso") if shutil.which(name) is None]
     files = [str(path) for path in (*ISOLINUX, *FIRMWARE) if not path.exists()]
-    return [*commands, *files, *([] if kernel() else [f"/boot/vmlinuz-* (or {KERNEL})"])]
+    return [*commands, *files, *([] if linux() else [f"/boot/vmlinuz-* (or {LINUX})"])]
 
 
 def version() -> str:
@@ -118,20 +118,20 @@ def run(cpu: str, program: Path, files: list[Path]) -> subprocess.CompletedProce
 
 
 def _write_disc(folder: Path, program: Path, files: list[Path]) -> None:
-    """`boot.iso`: the kernel, and the program with its files as the first file system."""
+    """`boot.iso`: Linux, and the program with its files as the first file system."""
     names = [f"/file{number}" for number in range(len(files))]
     arguments = "-DARGUMENTS=" + ",".join(f'"{name}"' for name in names)
     subprocess.run(["gcc", "-O1", "-static", arguments, INIT, "-o", folder / "init"], check=True)
     content = {"init": (folder / "init").read_bytes(), "program": program.read_bytes()}
     content |= {name.lstrip("/"): file.read_bytes() for name, file in zip(names, files, strict=True)}
-    disc, linux = folder / "disc", kernel()
+    disc, system = folder / "disc", linux()
     disc.mkdir()
     (disc / "initrd").write_bytes(archive(content))
     (disc / "isolinux.cfg").write_text(BOOT, encoding="utf-8")
     for path in ISOLINUX:
         shutil.copy(path, disc)
-    assert linux is not None, missing()
-    shutil.copy(linux, disc / "vmlinuz")
+    assert system is not None, missing()
+    shutil.copy(system, disc / "vmlinuz")
     boot = ("-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
     subprocess.run(
         ["xorriso", "-as", "mkisofs", "-quiet", "-o", folder / "boot.iso", *boot, disc], check=True, capture_output=True
