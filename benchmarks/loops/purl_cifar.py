@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import dataclass
 from itertools import product
@@ -25,6 +24,7 @@ from typing import Any
 import torch
 from cifar_nets import NETS, Cifar, dense_net, read_cifar, shifted
 from purl_cifar_table import markdown
+from records import command
 from searches import SEARCHES, rival
 
 import rlcompress as rlc
@@ -174,9 +174,7 @@ def main() -> None:
             rows = all_rows(bench, arguments.sparsities, arguments.methods, known)
             told = ("width", "rows", "dense_epochs", "tune_epochs", "tune_rate", "plans", "finalists")
             settings = {key: getattr(arguments, key) for key in told}
-            settings["command"] = (
-                f"purl_cifar.py {' '.join(Path(word).name if '/' in word else word for word in sys.argv[1:])}"
-            )
+            settings["command"] = command()
             settings["versions"] = versions()
             settings["weights"] = weights
             path.write_text(

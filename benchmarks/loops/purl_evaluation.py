@@ -23,6 +23,7 @@ from cifar_nets import dense_net, read_cifar
 from intervals import interval
 from lenet_300_100 import read_mnist
 from purl_lenet import dense
+from records import command, keep
 from resnet_50 import resnet50
 from stable_baselines3 import DQN
 
@@ -136,12 +137,8 @@ def main() -> None:
         judged = tuple(part[: arguments.rows] for part in held_out)
         rows.append(compared(name, model, judged, arguments.episodes, arguments.seeds))
         print(json.dumps(rows[-1]), flush=True)
-    command = "purl_evaluation.py --data FOLDER --out RESULTS"
-    found = {"command": command, "versions": versions(), "networks": rows, "resnet_50": big}
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "purl_evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
-    (arguments.out / "purl_evaluation.md").write_text(table(found))
-    print(table(found))
+    found = {"command": command(), "versions": versions(), "networks": rows, "resnet_50": big}
+    keep(arguments.out, "purl_evaluation", found, table(found))
 
 
 if __name__ == "__main__":

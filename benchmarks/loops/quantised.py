@@ -21,6 +21,7 @@ import gymnasium
 import numpy as np
 from onnx_policy import OnnxPolicy
 from policies import POLICIES
+from records import command, keep
 
 import rlcompress as rlc
 from rlcompress.calibration import action_error, observation_rows
@@ -116,11 +117,8 @@ def main() -> None:
         if (given.agents / f"{name}.zip").exists():
             rows.append(judged(given.agents, name, given.episodes))
             print(json.dumps(rows[-1]), flush=True)
-    found = {"command": "quantised.py --agents FOLDER --out RESULTS", "versions": versions(), "rows": rows}
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "quantised.json").write_text(json.dumps(found, indent=1) + "\n")
-    (given.out / "quantised.md").write_text(table(found))
-    print(table(found))
+    found = {"command": command(), "versions": versions(), "rows": rows}
+    keep(given.out, "quantised", found, table(found))
 
 
 if __name__ == "__main__":

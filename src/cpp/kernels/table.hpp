@@ -145,8 +145,8 @@ struct IntegerDenseCall {
   InputSteps next;
   std::size_t inputs;
   std::size_t outputs;
-  std::size_t stride;  // outputs, or a little more where rows are kept on cache lines
-  bool zero_is_0;      // the byte of an input of zero is 0, as behind a relu
+  std::size_t stride;       // outputs, or a little more where rows are kept on cache lines
+  std::uint8_t input_zero;  // the byte of an input of zero; 0 behind a relu
   bool relu;
 };
 

@@ -94,7 +94,7 @@ void run_integer_dense(const detail::Layer& layer, const KernelTable& kernels, c
   call.inputs = layer.inputs;
   call.outputs = layer.outputs;
   call.stride = filled_outputs(layer.outputs);
-  call.zero_is_0 = layer.input_zero == 0;
+  call.input_zero = layer.input_zero;
   call.relu = activation == Activation::relu;
   kernels.integer_dense(call);
   if (fused) return;

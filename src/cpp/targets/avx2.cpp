@@ -181,22 +181,17 @@ struct Lanes {
   }
 
   // x = low + 128 * top: pairs of products with 7 bits cannot saturate 16 bits.
-  struct LowBits {
+  template <int Shift, std::int32_t Mask, short Factor>
+  struct SomeBits {
     static RLCOMPRESS_ALWAYS_INLINE __m256i splat(const std::uint8_t* p) {
-      return _mm256_set1_epi32(four_bytes(p) & 0x7F7F7F7F);
+      return _mm256_set1_epi32((four_bytes(p) >> Shift) & Mask);
     }
     static RLCOMPRESS_ALWAYS_INLINE Integers dot(Integers sum, __m256i x, Integers w) {
-      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)));
+      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(Factor)));
     }
   };
-  struct TopBits {
-    static RLCOMPRESS_ALWAYS_INLINE __m256i splat(const std::uint8_t* p) {
-      return _mm256_set1_epi32((four_bytes(p) >> 7) & 0x01010101);
-    }
-    static RLCOMPRESS_ALWAYS_INLINE Integers dot(Integers sum, __m256i x, Integers w) {
-      return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(128)));
-    }
-  };
+  using LowBits = SomeBits<0, 0x7F7F7F7F, 1>;
+  using TopBits = SomeBits<7, 0x01010101, 128>;
 
   using Ints = __m256i;
   static RLCOMPRESS_ALWAYS_INLINE Ints splat_int(std::int32_t x) { return _mm256_set1_epi32(x); }
