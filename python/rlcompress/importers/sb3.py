@@ -1,6 +1,6 @@
 """Policies saved by Stable-Baselines3 (DQN, PPO, A2C, SAC, TD3, DDPG with MlpPolicy; before 1.0 to 2.9).
 
-Needs neither Stable-Baselines3 nor Gym, and unpickles nothing.
+Those of sb3-contrib too: TRPO, TQC, QR-DQN and ARS. Needs neither Stable-Baselines3 nor Gym, and unpickles nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rlcompress.contract import Argmax, Contract, Head, clip_to, squash_to
 from rlcompress.errors import ImportFormatError, InvalidValueError, StatisticsWarning, UnsupportedError
 from rlcompress.importers.options import ImportOptions
 from rlcompress.importers.sb3_archive import Sb3Archive, read_archive
-from rlcompress.importers.sb3_policies import Actor, read_actor
+from rlcompress.importers.sb3_policies import Actor, Saved, read_actor
 from rlcompress.importers.sb3_spaces import Box, Discrete, Space, parse_space
 from rlcompress.importers.statistics_hints import statistics_hint
 from rlcompress.network import Network
 
-_OFF_POLICY = ("dqn", "sac", "td3", "ddpg")
+_OFF_POLICY = ("dqn", "sac", "td3", "ddpg", "qrdqn", "tqc")
 
 
 def load_sb3(source: Any, options: ImportOptions) -> Network:
@@ -47,7 +47,7 @@ def load_sb3(source: Any, options: ImportOptions) -> Network:
     observation = parse_space(archive.fields("observation_space"), "observation_space", name)
     action = parse_space(archive.fields("action_space"), "action_space", name)
     shape = _observation_shape(observation, name)
-    actor = read_actor(archive.state, archive.data, discrete=isinstance(action, Discrete))
+    actor = read_actor(Saved(archive.state, archive.data, action.n if isinstance(action, Discrete) else None))
     _check_sizes(actor, math.prod(shape), action, name)
     head = _head(actor, action, options, name)
     low, high = _observation_range(observation)

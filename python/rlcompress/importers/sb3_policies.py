@@ -1,8 +1,6 @@
 """From the state dict of a Stable-Baselines3 policy to the layers that `predict(deterministic=True)` runs.
 
-Critics, target networks and exploration noise are left out. Where activations sit follows from the keys:
-`nn.Sequential` numbers its modules, so linear layers at 0, 2, 4 .. have one activation without parameters between them,
-and anything else is refused.
+Critics, target networks and exploration noise are left out.
 """
 
 from __future__ import annotations
@@ -10,30 +8,27 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from rlcompress.errors import ImportFormatError, UnsupportedError
+from rlcompress.importers.sb3_layers import activation_of, chain, linear
 from rlcompress.importers.torch_state import StateDict
 from rlcompress.layers import Dense
-from rlcompress.layers.activation import DEFAULT_ALPHA, Activation
 
-_POLICY_MODULE = re.compile(r"stable_baselines3\.(common|a2c|ppo|dqn|sac|td3|ddpg)\.policies")
+_POLICY_MODULE = re.compile(
+    r"(?:stable_baselines3\.(common|a2c|ppo|dqn|sac|td3|ddpg)|sb3_contrib\.(qrdqn|tqc|ars))\.policies"
+)
 _FLATTEN = "<class 'stable_baselines3.common.torch_layers.FlattenExtractor'>"
 _IMITATE = "load it with its own library and make it a dense network by rlcompress.imitate(model, task)"
-_ACTIVATION = re.compile(r"<class 'torch\.nn\.modules\.(?:activation|linear)\.(\w+)'>")
-_ACTIVATIONS: dict[str, Activation] = {
-    "ReLU": "relu",
-    "Tanh": "tanh",
-    "Sigmoid": "sigmoid",
-    "ELU": "elu",
-    "SiLU": "silu",
-    "LeakyReLU": "leaky_relu",
-    "Identity": "identity",
-}
-_CLIP_MEAN = 2.0  # default of SAC's policy
+_READ = "DQN, PPO, A2C, SAC, TD3, DDPG, TRPO, TQC, QR-DQN and ARS"
+_FAMILIES = {name: name for name in ("dqn", "sac", "td3", "qrdqn", "ars")} | {"ddpg": "td3", "tqc": "sac"}
+_DISCRETE, _CONTINUOUS = ("dqn", "qrdqn"), ("sac", "td3")
+_CLIP_MEAN = 2.0  # default of SAC's and TQC's policies
+
+Output = Literal["argmax", "clip", "squash"]
 
 
 @dataclass(frozen=True)
@@ -49,162 +44,187 @@ class Actor:
 
     algorithm: str
     layers: tuple[Dense, ...]
-    output: Literal["argmax", "clip", "squash"]
+    output: Output
     mean_clip: float = math.inf
 
 
-def read_actor(state: StateDict, data: Mapping[str, Any], discrete: bool) -> Actor:
-    """The deployed path of the policy in `state`.
+@dataclass(frozen=True)
+class Saved:
+    """What a zip says of its policy.
 
     Args:
         state: of `policy.pth`.
         data: plain fields of the zip.
-        discrete: whether the action space is Discrete.
+        choices: actions of a Discrete action space, or None for another.
+    """
+
+    state: StateDict
+    data: Mapping[str, Any]
+    choices: int | None
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """Those of the policy's class."""
+        return self._fields("policy_kwargs")
+
+    @property
+    def policy_class(self) -> Mapping[str, Any]:
+        return self._fields("policy_class")
+
+    @property
+    def module(self) -> str:
+        """Of the policy's class."""
+        return str(self.policy_class.get("__module__", ""))
+
+    def chain(self, prefix: str, default: str, last_activated: bool) -> tuple[Dense, ...]:
+        """Linear layers with these keys, of the activation of `policy_kwargs` or the default."""
+        activation = activation_of(self.kwargs, default, self.state.name)
+        return chain(self.state, prefix, activation, last_activated)
+
+    def outputs(self, prefix: str) -> tuple[Dense, ...]:
+        """All layers of a policy, of which the last has no activation.
+
+        Raises:
+            ImportFormatError: there is none.
+        """
+        layers = self.chain(prefix, "ReLU", last_activated=False)
+        if not layers:
+            raise ImportFormatError(
+                f"{self.state.name}: no layer of the policy that 'data' names; give a complete file"
+            )
+        return layers
+
+    def _fields(self, entry: str) -> Mapping[str, Any]:
+        value = self.data.get(entry)
+        return value if isinstance(value, dict) else {}
+
+
+def read_actor(saved: Saved) -> Actor:
+    """The deployed path of a policy.
 
     Raises:
         ImportFormatError: keys or shapes that do not belong to the policy class named in `data`.
         UnsupportedError: convolutional, recurrent or custom policies, other algorithms.
     """
-    kwargs = _fields(data, "policy_kwargs")
-    _refuse_unsupported(state, data, kwargs)
-    family = _family(state, data)
-    if (family == "dqn" and not discrete) or (family in ("sac", "td3") and discrete):
-        raise ImportFormatError(f"{state.name}: a {family} policy does not fit the action space named in 'data'")
-    return _READERS[family](state, data, kwargs, discrete)
+    _refuse_unsupported(saved)
+    family = _family(saved)
+    if (family in _DISCRETE and saved.choices is None) or (family in _CONTINUOUS and saved.choices is not None):
+        raise ImportFormatError(f"{saved.state.name}: a {family} policy does not fit the action space named in 'data'")
+    return _READERS[family](saved)
 
 
-def _fields(data: Mapping[str, Any], entry: str) -> Mapping[str, Any]:
-    value = data.get(entry)
-    return value if isinstance(value, dict) else {}
-
-
-def _refuse_unsupported(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:
-    segments = {segment for key in state.tensors for segment in key.split(".")}
+def _refuse_unsupported(saved: Saved) -> None:
+    name = saved.state.name
+    segments = {segment for key in saved.state.tensors for segment in key.split(".")}
     if any("lstm" in segment for segment in segments):
-        raise UnsupportedError(f"{state.name}: a recurrent policy: {_IMITATE}")
-    if "quantile_net" in segments:
-        raise UnsupportedError(f"{state.name}: a QR-DQN policy: its outputs are quantiles; {_IMITATE}")
+        raise UnsupportedError(f"{name}: a recurrent policy: {_IMITATE}")
+    if saved.module == "sb3_contrib.common.maskable.policies":
+        raise UnsupportedError(f"{name}: its actions depend on a mask that no observation holds; {_IMITATE}")
     extractors = {segment for segment in segments if re.fullmatch(r"(pi_|vf_)?features_extractor", segment)}
-    extractor = kwargs.get("features_extractor_class", _FLATTEN)
+    extractor = saved.kwargs.get("features_extractor_class", _FLATTEN)
     if extractors or extractor != _FLATTEN:
         raise UnsupportedError(
-            f"{state.name}: a features extractor with work of its own (a convolutional or custom one); "
+            f"{name}: a features extractor with work of its own (a convolutional or custom one); "
             f"only policies that flatten the observation (MlpPolicy) are read; {_IMITATE}"
         )
 
 
-def _family(state: StateDict, data: Mapping[str, Any]) -> str:
-    module = str(_fields(data, "policy_class").get("__module__", ""))
-    found = _POLICY_MODULE.fullmatch(module)
+def _family(saved: Saved) -> str:
+    state = saved.state
+    found = _POLICY_MODULE.fullmatch(saved.module)
     if found is None:
         raise UnsupportedError(
-            f"{state.name}: policy class of module {module[:100]!r}: what a custom class computes cannot be known; "
-            f"policies of DQN, PPO, A2C, SAC, TD3 and DDPG are read; {_IMITATE}"
+            f"{state.name}: policy class of module {saved.module[:100]!r}: what a custom class computes cannot be "
+            f"known; policies of {_READ} are read; {_IMITATE}"
         )
-    family = {"dqn": "dqn", "sac": "sac", "td3": "td3", "ddpg": "td3"}.get(found[1], "actor_critic")
+    family = _FAMILIES.get(found[1] or found[2], "actor_critic")
     if family == "td3" and any(key.startswith("actor.log_std") for key in state.tensors):
         raise UnsupportedError(f"{state.name}: a TD3 policy with state-dependent exploration; train it without")
     return family
 
 
-def _read_dqn(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any], discrete: bool) -> Actor:
-    layers = _chain(state, "q_net.q_net.", _activation(kwargs, "ReLU", state.name), last_activated=False)
-    return Actor(algorithm="dqn", layers=_some(layers, state), output="argmax")
+def _read_dqn(saved: Saved) -> Actor:
+    return Actor(algorithm="dqn", layers=saved.outputs("q_net.q_net."), output="argmax")
 
 
-def _read_actor_critic(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any], discrete: bool) -> Actor:
-    activation = _activation(kwargs, "Tanh", state.name)
-    shared = _chain(state, "mlp_extractor.shared_net.", activation, last_activated=True)
-    own = _chain(state, "mlp_extractor.policy_net.", activation, last_activated=True)
-    squash = kwargs.get("squash_output", False)
-    if not isinstance(squash, bool) or (squash and data.get("use_sde") is not True):
-        raise ImportFormatError(f"{state.name}: squash_output {str(squash)[:50]!r} without use_sde fits no policy")
-    output: Literal["argmax", "clip", "squash"] = "argmax" if discrete else "squash" if squash else "clip"
+def _read_qrdqn(saved: Saved) -> Actor:
+    """Its Q-values are means of quantiles: a mean of linear outputs is a linear output."""
+    *hidden, last = saved.outputs("quantile_net.quantile_net.")
+    actions = saved.choices or 1
+    if last.out_features % actions:
+        raise ImportFormatError(
+            f"{saved.state.name}: {last.out_features} quantiles are not the same number for each of {actions} actions"
+        )
+    weight = last.weight.reshape(-1, actions, last.in_features).mean(0, dtype=np.float64)
+    bias = last.bias.reshape(-1, actions).mean(0, dtype=np.float64)
+    return Actor(algorithm="qrdqn", layers=(*hidden, replace(last, weight=weight, bias=bias)), output="argmax")
+
+
+def _read_actor_critic(saved: Saved) -> Actor:
+    shared = saved.chain("mlp_extractor.shared_net.", "Tanh", last_activated=True)
+    own = saved.chain("mlp_extractor.policy_net.", "Tanh", last_activated=True)
+    squash = saved.kwargs.get("squash_output", False)
+    if not isinstance(squash, bool) or (squash and saved.data.get("use_sde") is not True):
+        raise ImportFormatError(
+            f"{saved.state.name}: squash_output {str(squash)[:50]!r} without use_sde fits no policy"
+        )
     return Actor(
-        algorithm=_actor_critic_name(data),
-        layers=(*shared, *own, _linear(state, "action_net.", "identity")),
-        output=output,
+        algorithm=_actor_critic_name(saved.data),
+        layers=(*shared, *own, linear(saved.state, "action_net.", "identity")),
+        output=_output(saved, squash),
     )
 
 
 def _actor_critic_name(data: Mapping[str, Any]) -> str:
     if "clip_range" in data:
         return "ppo"
-    return "a2c" if "normalize_advantage" in data and "cg_max_steps" not in data else "actor_critic"
+    if "cg_max_steps" in data:
+        return "trpo"
+    return "a2c" if "normalize_advantage" in data else "actor_critic"
 
 
-def _read_sac(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any], discrete: bool) -> Actor:
-    latent = _chain(state, "actor.latent_pi.", _activation(kwargs, "ReLU", state.name), last_activated=True)
-    if "actor.mu.weight" in state:
-        return Actor(algorithm="sac", layers=(*latent, _linear(state, "actor.mu.", "identity")), output="squash")
+def _output(saved: Saved, squash: bool) -> Output:
+    if saved.choices is not None:
+        return "argmax"
+    return "squash" if squash else "clip"
+
+
+def _read_sac(saved: Saved) -> Actor:
+    algorithm = "tqc" if saved.module == "sb3_contrib.tqc.policies" else "sac"
+    latent = saved.chain("actor.latent_pi.", "ReLU", last_activated=True)
+    if "actor.mu.weight" in saved.state:
+        layers = (*latent, linear(saved.state, "actor.mu.", "identity"))
+        return Actor(algorithm=algorithm, layers=layers, output="squash")
     # With state-dependent exploration mu is a linear layer followed by a clip of the mean.
-    clip = kwargs.get("clip_mean", _CLIP_MEAN)
+    clip = saved.kwargs.get("clip_mean", _CLIP_MEAN)
     if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < math.inf:
-        raise ImportFormatError(f"{state.name}: clip_mean: a number > 0 expected, found {str(clip)[:50]!r}")
-    layers = (*latent, _linear(state, "actor.mu.0.", "identity"))
-    return Actor(algorithm="sac", layers=layers, output="squash", mean_clip=float(clip))
+        raise ImportFormatError(f"{saved.state.name}: clip_mean: a number > 0 expected, found {str(clip)[:50]!r}")
+    layers = (*latent, linear(saved.state, "actor.mu.0.", "identity"))
+    return Actor(algorithm=algorithm, layers=layers, output="squash", mean_clip=float(clip))
 
 
-def _read_td3(state: StateDict, data: Mapping[str, Any], kwargs: Mapping[str, Any], discrete: bool) -> Actor:
-    layers = _chain(state, "actor.mu.", _activation(kwargs, "ReLU", state.name), last_activated=False)
+def _read_td3(saved: Saved) -> Actor:
     # DDPG is saved as a TD3 policy with one critic.
-    single = not any(key.startswith("critic.qf1.") for key in state.tensors)
-    return Actor(algorithm="ddpg" if single else "td3", layers=_some(layers, state), output="squash")
+    single = not any(key.startswith("critic.qf1.") for key in saved.state.tensors)
+    return Actor(algorithm="ddpg" if single else "td3", layers=saved.outputs("actor.mu."), output="squash")
 
 
-_READERS: dict[str, Callable[[StateDict, Mapping[str, Any], Mapping[str, Any], bool], Actor]] = {
+def _read_ars(saved: Saved) -> Actor:
+    """Clipped by default where it is linear, else behind a tanh."""
+    is_linear = "ARSLinearPolicy" in str(saved.policy_class.get("__init__", ""))
+    squash = saved.kwargs.get("squash_output", not is_linear)
+    if not isinstance(squash, bool):
+        raise ImportFormatError(
+            f"{saved.state.name}: squash_output: true or false expected, found {str(squash)[:50]!r}"
+        )
+    return Actor(algorithm="ars", layers=saved.outputs("action_net."), output=_output(saved, squash))
+
+
+_READERS: dict[str, Callable[[Saved], Actor]] = {
     "dqn": _read_dqn,
+    "qrdqn": _read_qrdqn,
     "actor_critic": _read_actor_critic,
     "sac": _read_sac,
     "td3": _read_td3,
+    "ars": _read_ars,
 }
-
-
-def _activation(kwargs: Mapping[str, Any], default: str, name: str) -> Activation:
-    text = kwargs.get("activation_fn")
-    found = None if text is None else _ACTIVATION.fullmatch(str(text))
-    torch_name = default if text is None else found[1] if found else ""
-    if torch_name not in _ACTIVATIONS:
-        raise UnsupportedError(
-            f"{name}: activation {str(text)[:100]} is not supported; train with one of {', '.join(_ACTIVATIONS)}"
-        )
-    return _ACTIVATIONS[torch_name]
-
-
-def _chain(state: StateDict, prefix: str, activation: Activation, last_activated: bool) -> tuple[Dense, ...]:
-    """Linear layers of an `nn.Sequential` with an activation after each (but perhaps the last)."""
-    numbers: set[int] = set()
-    for key in state.tensors:
-        if key.startswith(prefix):
-            found = re.fullmatch(r"(\d{1,4})\.(?:weight|bias)", key[len(prefix) :])
-            if found is None:
-                raise UnsupportedError(
-                    f"{state.name}: {key[:100]!r} belongs to no linear layer; only plain MLPs are supported"
-                )
-            numbers.add(int(found[1]))
-    if numbers != set(range(0, 2 * len(numbers), 2)):
-        raise UnsupportedError(
-            f"{state.name}: {prefix}* has modules with parameters at {sorted(numbers)}, not linear layers at "
-            "every second place: only plain MLP policies are supported"
-        )
-    order = sorted(numbers)
-    activations: list[Activation] = [activation] * len(order)
-    if order and not last_activated:
-        activations[-1] = "identity"
-    return tuple(_linear(state, f"{prefix}{number}.", chosen) for number, chosen in zip(order, activations))
-
-
-def _linear(state: StateDict, prefix: str, activation: Activation) -> Dense:
-    weight = state.array(f"{prefix}weight", dimensions=2)
-    bias = np.zeros(weight.shape[0], np.float32)
-    if f"{prefix}bias" in state:
-        bias = state.array(f"{prefix}bias", dimensions=1)
-    if bias.shape != weight.shape[:1]:
-        raise ImportFormatError(f"{state.name}: {prefix}bias: {weight.shape[0]} values expected, {bias.shape[0]} found")
-    return Dense(weight=weight, bias=bias, activation=activation, alpha=DEFAULT_ALPHA.get(activation, 0.0))
-
-
-def _some(layers: tuple[Dense, ...], state: StateDict) -> tuple[Dense, ...]:
-    if not layers:
-        raise ImportFormatError(f"{state.name}: no layer of the policy that 'data' names; give a complete file")
-    return layers

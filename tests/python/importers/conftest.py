@@ -59,9 +59,13 @@ def act(outputs: Callable[[Network, Any], Any]) -> Callable[[Network, Any], Any]
     return run
 
 
+CONTRIBUTED = ("TRPO", "TQC", "QRDQN", "ARS", "MaskablePPO", "RecurrentPPO")
+OFF_POLICY = ("DQN", "SAC", "TD3", "DDPG", "TQC", "QRDQN")
+
+
 def make_model(algorithm: str, observation: Any, action: Any, policy: str = "MlpPolicy", **settings: Any) -> Any:
-    """An untrained model of Stable-Baselines3 on given spaces; `net_arch` small unless given."""
-    sb3 = pytest.importorskip("stable_baselines3")
+    """An untrained model of Stable-Baselines3 or sb3-contrib on given spaces; `net_arch` small unless given."""
+    library = pytest.importorskip("sb3_contrib" if algorithm in CONTRIBUTED else "stable_baselines3")
     import gymnasium
 
     class Spaces(gymnasium.Env):  # type: ignore[type-arg]
@@ -74,12 +78,13 @@ def make_model(algorithm: str, observation: Any, action: Any, policy: str = "Mlp
         def step(self, action: Any) -> Any:
             return observation.sample(), 0.0, False, False, {}
 
-    settings["policy_kwargs"] = {"net_arch": [8, 6], **settings.get("policy_kwargs", {})}
-    if algorithm in ("DQN", "SAC", "TD3", "DDPG"):
+    if policy != "LinearPolicy":
+        settings["policy_kwargs"] = {"net_arch": [8, 6], **settings.get("policy_kwargs", {})}
+    if algorithm in OFF_POLICY:
         settings.setdefault("buffer_size", 10)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return getattr(sb3, algorithm)(policy, Spaces(), seed=1, device="cpu", **settings)
+        return getattr(library, algorithm)(policy, Spaces(), seed=1, device="cpu", **settings)
 
 
 @pytest.fixture

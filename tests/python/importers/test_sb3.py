@@ -47,6 +47,12 @@ def check_same_actions(model: Any, path: Path, act: Act, count: int = 300, **opt
         ("SAC", UNEVEN, Squash, "relu"),
         ("TD3", UNEVEN, Squash, "relu"),
         ("DDPG", UNEVEN, Squash, "relu"),
+        ("TRPO", BINARY, Argmax, "tanh"),
+        ("TRPO", UNEVEN, Clip, "tanh"),
+        ("TQC", UNEVEN, Squash, "relu"),
+        ("QRDQN", BINARY, Argmax, "relu"),
+        ("ARS", BINARY, Argmax, "relu"),
+        ("ARS", UNEVEN, Squash, "relu"),
     ],
 )
 def test_acts_as_the_original(
@@ -75,9 +81,9 @@ def test_every_form_of_net_arch(net_arch: Any, sb3_model: Zip, act: Act) -> None
     check_same_actions(model, path, act)
 
 
-@pytest.mark.parametrize("algorithm", ["DQN", "SAC", "TD3"])
+@pytest.mark.parametrize("algorithm", ["DQN", "SAC", "TD3", "QRDQN", "ARS"])
 def test_networks_without_hidden_layers(algorithm: str, sb3_model: Zip, act: Act) -> None:
-    action = BINARY if algorithm == "DQN" else UNEVEN
+    action = BINARY if "DQN" in algorithm else UNEVEN
     model, path = sb3_model(algorithm, OBSERVATION, action, policy_kwargs={"net_arch": []})
     assert len(check_same_actions(model, path, act).layers) == 1
 
@@ -89,10 +95,37 @@ def test_every_activation(algorithm: str, activation: Any, sb3_model: Zip, act: 
     check_same_actions(model, path, act)
 
 
+@pytest.mark.parametrize("quantiles", [1, 7])
+def test_q_values_are_means_of_quantiles(quantiles: int, sb3_model: Zip, act: Act) -> None:
+    model, path = sb3_model("QRDQN", OBSERVATION, BINARY, policy_kwargs={"n_quantiles": quantiles})
+    network = check_same_actions(model, path, act)
+    assert network.widths == (3, 8, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("policy", "action", "kwargs", "head", "layers"),
+    [
+        ("LinearPolicy", UNEVEN, {}, Clip, 1),
+        ("LinearPolicy", UNEVEN, {"squash_output": True}, Squash, 1),
+        ("LinearPolicy", BINARY, {"with_bias": True}, Argmax, 1),
+        ("MlpPolicy", UNEVEN, {"squash_output": False}, Clip, 3),
+    ],
+)
+def test_every_policy_of_ars(
+    policy: str, action: Any, kwargs: Any, head: type, layers: int, sb3_model: Zip, act: Act
+) -> None:
+    model, path = sb3_model("ARS", OBSERVATION, action, policy, policy_kwargs=kwargs)
+    network = check_same_actions(model, path, act)
+    assert (type(network.contract.head), len(network.layers)) == (head, layers)
+
+
+@pytest.mark.parametrize("algorithm", ["SAC", "TQC"])
 @pytest.mark.parametrize("clip_mean", [None, 0.5, 0.0])
-def test_sac_with_state_dependent_exploration(clip_mean: float | None, sb3_model: Zip, act: Act) -> None:
+def test_sac_with_state_dependent_exploration(
+    clip_mean: float | None, algorithm: str, sb3_model: Zip, act: Act
+) -> None:
     kwargs = {} if clip_mean is None else {"clip_mean": clip_mean}
-    model, path = sb3_model("SAC", OBSERVATION, UNEVEN, use_sde=True, policy_kwargs=kwargs)
+    model, path = sb3_model(algorithm, OBSERVATION, UNEVEN, use_sde=True, policy_kwargs=kwargs)
     network = check_same_actions(model, path, act)
     assert network.contract.head.high[0] == {None: 2.0, 0.5: 0.5, 0.0: np.inf}[clip_mean]
 
@@ -166,6 +199,8 @@ class CustomNet(nn.Module):  # type: ignore[misc]
         ("PPO", OBSERVATION, BINARY, {"policy_kwargs": {"activation_fn": nn.Softplus}}, "Softplus"),
         ("PPO", OBSERVATION, BINARY, {"policy_kwargs": {"activation_fn": nn.GELU}}, "GELU"),
         ("PPO", OBSERVATION, BINARY, {"policy_kwargs": {"activation_fn": nn.PReLU}}, "PReLU"),
+        ("MaskablePPO", OBSERVATION, BINARY, {}, "mask"),
+        ("RecurrentPPO", OBSERVATION, BINARY, {"policy": "MlpLstmPolicy"}, "recurrent"),
     ],
 )
 def test_unsupported_policies_say_so(
@@ -180,11 +215,10 @@ def test_unsupported_policies_say_so(
     ("edits", "match"),
     [
         ({"data": lambda d: d["policy_class"].update(__module__="__main__")}, "__main__"),
-        ({"data": lambda d: d["policy_class"].update(__module__="sb3_contrib.qrdqn.policies")}, "sb3_contrib"),
+        ({"data": lambda d: d["policy_class"].update(__module__="sb3_contrib.crossq.policies")}, "crossq"),
         ({"data": lambda d: d["policy_kwargs"].update(features_extractor_class="<class 'x.Y'>")}, "features extractor"),
         ({"state": lambda s: s.update({"features_extractor.cnn.0.weight": s["log_std"]})}, "features extractor"),
         ({"state": lambda s: s.update({"lstm_actor.weight_ih_l0": s["log_std"]})}, "recurrent"),
-        ({"state": lambda s: s.update({"quantile_net.quantile_net.0.weight": s["log_std"]})}, "QR-DQN"),
         ({"state": lambda s: s.update({"mlp_extractor.policy_net.1.weight": s["log_std"]})}, "plain MLP"),
         ({"state": lambda s: s.update({"mlp_extractor.policy_net.norm.w": s["log_std"]})}, "plain MLP"),
         (

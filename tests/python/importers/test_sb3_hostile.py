@@ -202,6 +202,23 @@ def test_fields_that_make_no_sense(edit: Callable[[Any], Any], rebuild: Rebuild)
         load_policy(rebuild(data=edit))
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "squash", "match"),
+    [("qrdqn", False, "5 quantiles.* 3 actions"), ("ars", "yes", "squash_output"), ("tqc", False, "action space")],
+)
+def test_contributed_policies_that_make_no_sense(algorithm: str, squash: Any, match: str, rebuild: Rebuild) -> None:
+    def edit(data: Any) -> None:
+        data["policy_class"].update(__module__=f"sb3_contrib.{algorithm}.policies")
+        data["policy_kwargs"].update(squash_output=squash)
+        data["action_space"].update({":type:": "<class 'gym.spaces.discrete.Discrete'>", "n": 3})
+
+    def five_outputs(state: Any) -> None:
+        for name in ("quantile_net.quantile_net.0", "action_net.0"):
+            state |= {f"{name}.weight": torch.ones(5, 3), f"{name}.bias": torch.ones(5)}
+
+    refused(rebuild(data=edit, state=five_outputs), match)
+
+
 @pytest.mark.parametrize("low", ["[nan nan]", "[-1.]", "", "junk", None, "[1 2 3]", {"a": 1}])
 def test_unreadable_action_range_is_asked_for(low: Any, rebuild: Rebuild) -> None:
     with pytest.raises(UnsupportedError, match="action_range"):
