@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.calibration import CALIBRATION_ROWS, calibration_batch
@@ -18,7 +19,20 @@ _MOST_OPERATIONS = 1e12
 """For the moments of all layers: about a minute of one core. Larger networks are not fitted by least squares here."""
 
 
-def best_recovery(judge: DataEvaluator, kept: Sequence[int]) -> frozenset[Recovery]:
+@dataclass(frozen=True)
+class BestRecovery:
+    """What a plan is to be recovered by.
+
+    Args:
+        recovery: empty where none helps.
+        spent: network evaluations that telling it took, those of a part of the rows by their share.
+    """
+
+    recovery: frozenset[Recovery]
+    spent: float = 0.0
+
+
+def best_recovery(judge: DataEvaluator, kept: Sequence[int]) -> BestRecovery:
     """The recovery that scores this plan best on one half of the judge's rows, estimated from the other half.
 
     Args:
@@ -26,18 +40,23 @@ def best_recovery(judge: DataEvaluator, kept: Sequence[int]) -> frozenset[Recove
         kept: weights per layer.
 
     Returns:
-        Empty where none helps, there too or over all rows, or the model cannot be traced.
+        No recovery where none helps, there too or over all rows, or the model cannot be traced.
     """
     seen, unseen = _halves(judge.batches)
     if not seen or not unseen:
-        return NONE
+        return BestRecovery(NONE)
     calibration = calibration_batch(seen)
 
     def merit(recovery: frozenset[Recovery]) -> float:
         return _score(judge, recovery, kept, unseen, calibration)
 
-    best = max((NONE, *_possible(judge.prunable)), key=merit)
-    return best if best and _score(judge, best, kept) > judge.score(kept) else NONE
+    tried = (NONE, *_possible(judge.prunable))
+    spent = len(tried) * sum(batch.rows for batch in unseen) / judge.rows
+    best = max(tried, key=merit)
+    if not best:
+        return BestRecovery(NONE, spent)
+    helps = _score(judge, best, kept) > judge.score(kept)
+    return BestRecovery(best if helps else NONE, spent + 1.0)  # the plan itself was judged before
 
 
 def _score(

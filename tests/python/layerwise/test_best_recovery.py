@@ -47,7 +47,7 @@ def judged(model: Any, data: Any, **settings: Any) -> tuple[Any, list[int]]:
 def test_what_helps_rows_held_back_helps_rows_that_nobody_saw(build: Any, wanted: set[str]) -> None:
     model = seeded(build)
     judge, kept = judged(model, rows(model))
-    found = best_recovery(judge, kept)
+    found = best_recovery(judge, kept).recovery
     assert found
     assert found <= wanted
     assert judge.recovering(found).score(kept) > judge.score(kept)
@@ -61,7 +61,7 @@ def test_what_helps_rows_held_back_helps_rows_that_nobody_saw(build: Any, wanted
 def test_nothing_is_recovered_where_no_row_gains() -> None:
     model = seeded(plain)
     judge, kept = judged(model, rows(model), metric=lambda outputs, targets: 1.0)
-    assert not best_recovery(judge, kept)
+    assert not best_recovery(judge, kept).recovery
 
 
 def test_a_fit_that_only_its_own_rows_like_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,16 +74,16 @@ def test_a_fit_that_only_its_own_rows_like_is_not_taken(monkeypatch: pytest.Monk
         return (-1.0 if batches else 2.0) if recovery else whole(judge, recovery, kept, batches, calibration)
 
     monkeypatch.setattr(finder, "_score", score)
-    assert not best_recovery(judge, kept)
+    assert not best_recovery(judge, kept).recovery
 
 
 def test_one_batch_is_cut_in_two_and_one_row_is_not() -> None:
     model = seeded(plain)
     x, y = rows(model)
     judge, kept = judged(model, [(torch.tensor(x), torch.tensor(y))])
-    assert best_recovery(judge, kept)
+    assert best_recovery(judge, kept).recovery
     judge, kept = judged(model, (x[:1], y[:1]))
-    assert not best_recovery(judge, kept)
+    assert not best_recovery(judge, kept).recovery
 
 
 def test_a_model_that_cannot_be_traced_stays() -> None:
@@ -98,11 +98,11 @@ def test_a_model_that_cannot_be_traced_stays() -> None:
     model = seeded(Loops)
     judge, kept = judged(model, rows(model))
     assert not judge.cached
-    assert not best_recovery(judge, kept)
+    assert not best_recovery(judge, kept).recovery
 
 
 def test_networks_too_large_for_least_squares_keep_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finder, "_MOST_OPERATIONS", 0.0)
     model = seeded(normed)
     judge, kept = judged(model, rows(model))
-    assert best_recovery(judge, kept) <= {"batchnorm"}
+    assert best_recovery(judge, kept).recovery <= {"batchnorm"}

@@ -75,7 +75,7 @@ class Findings:
         pareto: plans that none beats in both sparsity and score, densest first.
         target_sparsity, target_score: what was asked.
         judged: plans judged.
-        spent: network evaluations, partial ones by their share.
+        spent: network evaluations, partial ones by their share; recovery included.
         episodes: of the agent.
         returns: sums of rewards, per episode.
         first_feasible: episode (from 1) whose own plan first met both targets, or None.
@@ -176,7 +176,7 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
         target_sparsity=settings.target_sparsity,
         target_score=wanted,
         judged=journal.count,
-        spent=state.spent,
+        spent=state.spent + recovered.spent,
         episodes=state.episodes,
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
@@ -187,9 +187,17 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
 
 @dataclass(frozen=True)
 class _Recovered:
-    """The plan to return: its place in the journal, by what it is recovered, and its score then."""
+    """The plan to return.
+
+    Args:
+        index: its place in the journal.
+        spent: network evaluations that recovering took, whatever is cached.
+        recovery: by what it is recovered.
+        score: its score then.
+    """
 
     index: int
+    spent: float = 0.0
     recovery: tuple[Recovery, ...] = ()
     score: float = float("nan")
 
@@ -199,14 +207,15 @@ def _recovered(judge: Judge, allowed: Allotment, settings: Settings, journal: Jo
 
     What damages a network least is not always what recovers best.
     """
-    recovery = judge.recovery_for(journal.plan(index))
-    if not recovery:
-        return _Recovered(index)
+    choice = judge.recovery_for(journal.plan(index))
+    if not choice.recovery:
+        return _Recovered(index, choice.spent)
+    recovery = tuple(sorted(choice.recovery))
     starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]
     places = [index, *(starts if allowed.meets(journal.plan(index)) else [])]
     scores = judge.recovering(recovery).scores([journal.plan(at) for at in places]).values
     best = int(np.argmax(scores))
-    return _Recovered(places[best], recovery, scores[best])
+    return _Recovered(places[best], choice.spent + len(set(places)), recovery, scores[best])
 
 
 def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:

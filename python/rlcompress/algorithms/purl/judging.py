@@ -14,7 +14,7 @@ from rlcompress.contract import Argmax, Raw
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.allocate import BASELINES
-from rlcompress.layerwise.best_recovery import best_recovery
+from rlcompress.layerwise.best_recovery import BestRecovery, best_recovery
 from rlcompress.layerwise.data_evaluator import DataEvaluator
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.metrics import Metric
@@ -99,11 +99,11 @@ class Judge:
         """Whether models are recovered before they are judged."""
         return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
 
-    def recovery_for(self, kept: Kept) -> tuple[Recovery, ...]:
+    def recovery_for(self, kept: Kept) -> BestRecovery:
         """The recovery without training that helps this plan, as its score on rows held back says; else none."""
         if not isinstance(self.evaluator, DataEvaluator) or self.recovers or kept == self.dense:
-            return ()
-        return tuple(sorted(best_recovery(self.evaluator, kept)))
+            return BestRecovery(frozenset())
+        return best_recovery(self.evaluator, kept)
 
     def recovering(self, recovery: Sequence[Recovery]) -> Judge:
         """The same rows as judge of models that are recovered so; itself where nothing is."""
