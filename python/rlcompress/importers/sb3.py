@@ -1,6 +1,7 @@
 """Policies saved by Stable-Baselines3 (DQN, PPO, A2C, SAC, TD3, DDPG with MlpPolicy; before 1.0 to 2.9).
 
-Those of sb3-contrib too: TRPO, TQC, QR-DQN and ARS. Needs neither Stable-Baselines3 nor Gym, and unpickles nothing.
+Those of sb3-contrib too: TRPO, TQC, CrossQ, QR-DQN and ARS. Needs neither these libraries nor Gym, and unpickles
+nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rlcompress.importers.sb3_spaces import Box, Discrete, Space, parse_space
 from rlcompress.importers.statistics_hints import statistics_hint
 from rlcompress.network import Network
 
-_OFF_POLICY = ("dqn", "sac", "td3", "ddpg", "qrdqn", "tqc")
+_OFF_POLICY = ("dqn", "sac", "td3", "ddpg", "qrdqn", "tqc", "crossq")
 
 
 def load_sb3(source: Any, options: ImportOptions) -> Network:

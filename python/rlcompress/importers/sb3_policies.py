@@ -14,19 +14,24 @@ from typing import Any, Literal
 import numpy as np
 
 from rlcompress.errors import ImportFormatError, UnsupportedError
+from rlcompress.importers.sb3_batch_renorm import Norm, is_normed, normed_chain
 from rlcompress.importers.sb3_layers import activation_of, chain, linear
 from rlcompress.importers.torch_state import StateDict
 from rlcompress.layers import Dense
 
 _POLICY_MODULE = re.compile(
-    r"(?:stable_baselines3\.(common|a2c|ppo|dqn|sac|td3|ddpg)|sb3_contrib\.(qrdqn|tqc|ars))\.policies"
+    r"(?:stable_baselines3\.(common|a2c|ppo|dqn|sac|td3|ddpg)|sb3_contrib\.(qrdqn|tqc|ars|crossq))\.policies"
 )
 _FLATTEN = "<class 'stable_baselines3.common.torch_layers.FlattenExtractor'>"
 _IMITATE = "load it with its own library and make it a dense network by rlcompress.imitate(model, task)"
-_READ = "DQN, PPO, A2C, SAC, TD3, DDPG, TRPO, TQC, QR-DQN and ARS"
-_FAMILIES = {name: name for name in ("dqn", "sac", "td3", "qrdqn", "ars")} | {"ddpg": "td3", "tqc": "sac"}
+_READ = "DQN, PPO, A2C, SAC, TD3, DDPG, TRPO, TQC, CrossQ, QR-DQN and ARS"
+_FAMILIES = {name: name for name in ("dqn", "sac", "td3", "qrdqn", "ars")} | {
+    "ddpg": "td3",
+    "tqc": "sac",
+    "crossq": "sac",
+}
 _DISCRETE, _CONTINUOUS = ("dqn", "qrdqn"), ("sac", "td3")
-_CLIP_MEAN = 2.0  # default of SAC's and TQC's policies
+_CLIP_MEAN, _NORM_EPS = 2.0, 1e-3  # defaults of SAC's, TQC's and CrossQ's policies
 
 Output = Literal["argmax", "clip", "squash"]
 
@@ -93,6 +98,17 @@ class Saved:
                 f"{self.state.name}: no layer of the policy that 'data' names; give a complete file"
             )
         return layers
+
+    def positive(self, name: str, default: float) -> float:
+        """A number of `policy_kwargs`.
+
+        Raises:
+            ImportFormatError: it is none above 0.
+        """
+        value = self.kwargs.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+            raise ImportFormatError(f"{self.state.name}: {name}: a number > 0 expected, found {str(value)[:50]!r}")
+        return float(value)
 
     def _fields(self, entry: str) -> Mapping[str, Any]:
         value = self.data.get(entry)
@@ -190,17 +206,27 @@ def _output(saved: Saved, squash: bool) -> Output:
 
 
 def _read_sac(saved: Saved) -> Actor:
-    algorithm = "tqc" if saved.module == "sb3_contrib.tqc.policies" else "sac"
-    latent = saved.chain("actor.latent_pi.", "ReLU", last_activated=True)
-    if "actor.mu.weight" in saved.state:
-        layers = (*latent, linear(saved.state, "actor.mu.", "identity"))
-        return Actor(algorithm=algorithm, layers=layers, output="squash")
+    algorithm = saved.module.split(".")[1]
+    latent, norm = _latent(saved)
     # With state-dependent exploration mu is a linear layer followed by a clip of the mean.
-    clip = saved.kwargs.get("clip_mean", _CLIP_MEAN)
-    if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < math.inf:
-        raise ImportFormatError(f"{saved.state.name}: clip_mean: a number > 0 expected, found {str(clip)[:50]!r}")
-    layers = (*latent, linear(saved.state, "actor.mu.0.", "identity"))
-    return Actor(algorithm=algorithm, layers=layers, output="squash", mean_clip=float(clip))
+    clips = "actor.mu.weight" not in saved.state
+    mean = linear(saved.state, "actor.mu.0." if clips else "actor.mu.", "identity")
+    layers = (*latent, norm.before(mean) if norm else mean)
+    return Actor(
+        algorithm=algorithm,
+        layers=layers,
+        output="squash",
+        mean_clip=saved.positive("clip_mean", _CLIP_MEAN) if clips else math.inf,
+    )
+
+
+def _latent(saved: Saved) -> tuple[tuple[Dense, ...], Norm | None]:
+    """The hidden layers of SAC, TQC and CrossQ, and the normalisation behind them, which CrossQ has."""
+    prefix = "actor.latent_pi."
+    if not is_normed(saved.state, prefix):
+        return saved.chain(prefix, "ReLU", last_activated=True), None
+    eps = saved.positive("batch_norm_eps", _NORM_EPS)
+    return normed_chain(saved.state, prefix, activation_of(saved.kwargs, "ReLU", saved.state.name), eps)
 
 
 def _read_td3(saved: Saved) -> Actor:

@@ -59,8 +59,8 @@ def act(outputs: Callable[[Network, Any], Any]) -> Callable[[Network, Any], Any]
     return run
 
 
-CONTRIBUTED = ("TRPO", "TQC", "QRDQN", "ARS", "MaskablePPO", "RecurrentPPO")
-OFF_POLICY = ("DQN", "SAC", "TD3", "DDPG", "TQC", "QRDQN")
+CONTRIBUTED = ("TRPO", "TQC", "CrossQ", "QRDQN", "ARS", "MaskablePPO", "RecurrentPPO")
+OFF_POLICY = ("DQN", "SAC", "TD3", "DDPG", "TQC", "CrossQ", "QRDQN")
 
 
 def make_model(algorithm: str, observation: Any, action: Any, policy: str = "MlpPolicy", **settings: Any) -> Any:
@@ -102,13 +102,16 @@ def sb3_model(tmp_path: Path) -> Callable[..., tuple[Any, Path]]:
 
 
 def _spread_out(model: Any) -> None:
-    """Random weights instead of small first ones, so that outputs differ and reach their clips."""
+    """Random weights and statistics instead of small first ones, so that outputs differ and reach their clips."""
     import torch
 
     torch.manual_seed(3)
     with torch.no_grad():
         for parameter in model.policy.parameters():
             parameter.copy_(torch.randn(parameter.shape) * 0.7)
+        for name, buffer in model.policy.named_buffers():
+            if name.endswith(("ra_mean", "ra_var")):
+                buffer.copy_(torch.rand(buffer.shape) + 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def check_same_actions(model: Any, path: Path, act: Act, count: int = 300, **opt
         ("TRPO", BINARY, Argmax, "tanh"),
         ("TRPO", UNEVEN, Clip, "tanh"),
         ("TQC", UNEVEN, Squash, "relu"),
+        ("CrossQ", UNEVEN, Squash, "relu"),
         ("QRDQN", BINARY, Argmax, "relu"),
         ("ARS", BINARY, Argmax, "relu"),
         ("ARS", UNEVEN, Squash, "relu"),
@@ -81,7 +82,7 @@ def test_every_form_of_net_arch(net_arch: Any, sb3_model: Zip, act: Act) -> None
     check_same_actions(model, path, act)
 
 
-@pytest.mark.parametrize("algorithm", ["DQN", "SAC", "TD3", "QRDQN", "ARS"])
+@pytest.mark.parametrize("algorithm", ["DQN", "SAC", "TD3", "CrossQ", "QRDQN", "ARS"])
 def test_networks_without_hidden_layers(algorithm: str, sb3_model: Zip, act: Act) -> None:
     action = BINARY if "DQN" in algorithm else UNEVEN
     model, path = sb3_model(algorithm, OBSERVATION, action, policy_kwargs={"net_arch": []})
@@ -92,6 +93,14 @@ def test_networks_without_hidden_layers(algorithm: str, sb3_model: Zip, act: Act
 @pytest.mark.parametrize("algorithm", ["PPO", "TD3"])
 def test_every_activation(algorithm: str, activation: Any, sb3_model: Zip, act: Act) -> None:
     model, path = sb3_model(algorithm, OBSERVATION, UNEVEN, policy_kwargs={"activation_fn": activation})
+    check_same_actions(model, path, act)
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"batch_norm": False}, {"batch_norm_eps": 0.5}, {"activation_fn": nn.Tanh, "net_arch": [5]}]
+)
+def test_normalisation_is_part_of_the_layers(kwargs: Any, sb3_model: Zip, act: Act) -> None:
+    model, path = sb3_model("CrossQ", OBSERVATION, UNEVEN, policy_kwargs=kwargs)
     check_same_actions(model, path, act)
 
 
@@ -119,7 +128,7 @@ def test_every_policy_of_ars(
     assert (type(network.contract.head), len(network.layers)) == (head, layers)
 
 
-@pytest.mark.parametrize("algorithm", ["SAC", "TQC"])
+@pytest.mark.parametrize("algorithm", ["SAC", "TQC", "CrossQ"])
 @pytest.mark.parametrize("clip_mean", [None, 0.5, 0.0])
 def test_sac_with_state_dependent_exploration(
     clip_mean: float | None, algorithm: str, sb3_model: Zip, act: Act
@@ -215,7 +224,7 @@ def test_unsupported_policies_say_so(
     ("edits", "match"),
     [
         ({"data": lambda d: d["policy_class"].update(__module__="__main__")}, "__main__"),
-        ({"data": lambda d: d["policy_class"].update(__module__="sb3_contrib.crossq.policies")}, "crossq"),
+        ({"data": lambda d: d["policy_class"].update(__module__="sb3_contrib.new.policies")}, "sb3_contrib"),
         ({"data": lambda d: d["policy_kwargs"].update(features_extractor_class="<class 'x.Y'>")}, "features extractor"),
         ({"state": lambda s: s.update({"features_extractor.cnn.0.weight": s["log_std"]})}, "features extractor"),
         ({"state": lambda s: s.update({"lstm_actor.weight_ih_l0": s["log_std"]})}, "recurrent"),
