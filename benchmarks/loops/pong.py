@@ -112,7 +112,7 @@ def shown(score: Score) -> dict[str, float]:
     return {"mean": score.mean, "error": score.std / score.count**0.5, "episodes": score.count}
 
 
-def imitated(given: argparse.Namespace, task: rlc.PolicyTask) -> Imitated:
+def imitated(given: argparse.Namespace, task: rlc.PolicyTask, work: Path) -> Imitated:
     settings = rlc.Imitation(
         tuple(given.hidden),
         rounds=given.rounds,
@@ -120,8 +120,16 @@ def imitated(given: argparse.Namespace, task: rlc.PolicyTask) -> Imitated:
         train_steps=given.train_steps,
         learning_rate=given.rate,
     )
-    expert, chances = Recurrent(given.policy), {"episodes": given.episodes, "seed": given.seed}
-    return rlc.imitate(expert, task, settings, expert_sees="frame", on_event=print, **chances)
+    return rlc.imitate(
+        Recurrent(given.policy),
+        task,
+        settings,
+        expert_sees="frame",
+        episodes=given.episodes,
+        seed=given.seed,
+        checkpoint=work / "pong-rounds.bin",
+        on_event=print,
+    )
 
 
 def student(given: argparse.Namespace, task: rlc.PolicyTask, work: Path) -> tuple[rlc.Network, dict[str, Any]]:
@@ -130,7 +138,7 @@ def student(given: argparse.Namespace, task: rlc.PolicyTask, work: Path) -> tupl
     if record.exists() and network.exists():
         return rlc.load(network), json.loads(record.read_text())
     began = time.monotonic()
-    found = imitated(given, task)
+    found = imitated(given, task, work)
     known = {"rows": {"expert": shown(found.expert) | {"weights_bytes": 4 * EXPERT_PARAMETERS}}}
     arguments = {name: value for name, value in vars(given).items() if name not in ("policy", "out", "work")}
     known |= {"agreement": found.agreement, "observations": found.observations, "arguments": arguments}
@@ -152,6 +160,7 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     work = given.work or given.out
+    work.mkdir(parents=True, exist_ok=True)
     gymnasium.register(ENV_ID, lambda: PongFrames())
     task = rlc.PolicyTask(ENV_ID)
     network, known = student(given, task, work)

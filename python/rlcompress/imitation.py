@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from operator import index
+from os import PathLike
+from pathlib import Path
+from typing import Any, Union
 
 import numpy as np
 
@@ -26,6 +29,7 @@ from rlcompress.engine.events import (
     fan_out,
 )
 from rlcompress.errors import InvalidValueError
+from rlcompress.imitation_rounds import Rounds, load_rounds, save_rounds
 from rlcompress.layers import Activation
 from rlcompress.network import Network
 from rlcompress.problem import Score
@@ -112,6 +116,7 @@ def imitate(
     expert_sees: str | None = None,
     episodes: int = 100,
     seed: int = 0,
+    checkpoint: Union[str, PathLike[str], None] = None,
     on_event: OnEvent = None,
 ) -> Imitated:
     """Teach a dense network to act as an expert does, so that it can be compressed and run without it.
@@ -130,10 +135,13 @@ def imitate(
             knows more than the network will (a larger frame, the ground under a robot).
         episodes: of the final figures.
         seed: >= 0; decides first weights and batches.
+        checkpoint: file that keeps finished rounds, so that the same call goes on behind the last, with the same
+            network in the end. It does not know the expert.
         on_event: one callable or several, called with every event.
 
     Raises:
         InvalidValueError: an expert without `predict`, or whose actions the environment does not know; bad settings.
+        CheckpointError: the checkpoint is damaged or of another imitation.
     """
     if not callable(getattr(expert, "predict", None)):
         raise InvalidValueError(
@@ -144,84 +152,102 @@ def imitate(
         raise InvalidValueError(f"episodes >= 1 and seed >= 0 expected, found {episodes} and {seed}")
     emit, began, ending = fan_out(on_event), time.monotonic(), "failed"
     lessons = _Lessons(expert, task, settings or Imitation(), seed, expert_sees)
-    emit(RunStarted("imitation", task.name, resumed=False))
+    path = None if checkpoint is None else Path(checkpoint)
+    rounds = Rounds() if path is None else load_rounds(path, lessons.identity)
+    emit(RunStarted("imitation", task.name, resumed=rounds.count > 0))
     try:
-        network, ending = _taught(lessons, emit)
-        return _judged(lessons, network, episodes, emit)
+        rounds, ending = _taught(lessons, rounds, path, emit)
+        return _judged(lessons, rounds, episodes, emit)
     finally:
         emit(RunFinished(ending, time.monotonic() - began))
 
 
-def _taught(lessons: _Lessons, emit: Emit) -> tuple[Network, str]:
-    """The network of the best round, and why there was no further one."""
-    found: list[tuple[float, Network]] = []
-    rounds = lessons.settings.rounds
+def _taught(lessons: _Lessons, rounds: Rounds, checkpoint: Path | None, emit: Emit) -> tuple[Rounds, str]:
+    """All rounds, and why there was no further one."""
+    wanted = lessons.settings.rounds
     try:
-        while len(found) < rounds:
-            emit(PhaseStarted("imitate", f"round {len(found) + 1} of {rounds}"))
-            network = lessons.round(len(found), found[-1][1] if found else None)
-            found.append((lessons.task.score(network, "screen", 0, _SCREENED).mean, network))
-            emit(Note(f"round {len(found)}: return {found[-1][0]:.1f} over {_SCREENED} episodes"))
-            emit(Progress(len(found) / rounds, "imitate"))
+        while rounds.count < wanted:
+            emit(PhaseStarted("imitate", f"round {rounds.count + 1} of {wanted}"))
+            rounds = lessons.after(rounds)
+            if checkpoint is not None:
+                save_rounds(checkpoint, rounds, lessons.identity)
+            emit(Note(f"round {rounds.count}: return {rounds.returns[-1]:.1f} over {_SCREENED} episodes"))
+            emit(Progress(rounds.count / wanted, "imitate"))
     except KeyboardInterrupt:
-        if not found:
+        if not rounds.count:
             raise
-        text = f"interrupted after round {len(found)}; finishing with what there is (Ctrl-C again to abort)"
+        text = f"interrupted after round {rounds.count}; finishing with what there is (Ctrl-C again to abort)"
         emit(Note(text, warning=True))
-    return max(found, key=lambda entry: entry[0])[1], "done" if len(found) == rounds else "interrupted"
+    return rounds, "done" if rounds.count == wanted else "interrupted"
 
 
-def _judged(lessons: _Lessons, network: Network, episodes: int, emit: Emit) -> Imitated:
+def _judged(lessons: _Lessons, rounds: Rounds, episodes: int, emit: Emit) -> Imitated:
     emit(PhaseStarted("final", "both on episodes that no decision saw"))
     seeds = range(SEED_BASE["final"], SEED_BASE["final"] + episodes)
+    network = rounds.best
     expert = np.concatenate([lessons.watch(None, part).returns for part in _parts(seeds)])
     score = lessons.task.score(network, "final", 0, episodes)
-    return Imitated(network, score, Score(expert), agreement(lessons.meet(network), network), lessons.learned)
+    learned = 0 if rounds.labels is None else len(rounds.labels.observations)
+    return Imitated(network, score, Score(expert), agreement(lessons.meet(network, rounds.next_seed), network), learned)
 
 
 def _parts(seeds: Sequence[int]) -> list[Sequence[int]]:
     return [seeds[first : first + _PLACES] for first in range(0, len(seeds), _PLACES)]
 
 
+@dataclass(frozen=True, eq=False)
 class _Lessons:
-    """What was met so far, and what the expert said of it."""
+    """Who teaches whom, where and how."""
 
-    def __init__(self, expert: Expert, task: PolicyTask, settings: Imitation, seed: int, sees: str | None) -> None:
-        self.expert, self.task, self.settings, self.seed, self.sees = expert, task, settings, seed, sees
-        loss: Loss = "sharp" if isinstance(task.contract.head, Argmax) else "square"
-        self.student = Student(settings.hidden, settings.activation, loss)
-        self.next_seed = SEED_BASE["data"]
-        self.labels: list[Labels] = []
-        self.learned = 0
+    expert: Expert
+    task: PolicyTask
+    settings: Imitation
+    seed: int
+    sees: str | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the rounds depend on, apart from the expert; JSON-able."""
+        settings = asdict(self.settings) | {"hidden": list(self.settings.hidden)}
+        return {
+            "settings": settings,
+            "task": dict(self.task.describe()),
+            "seed": self.seed,
+            "expert_sees": self.sees,
+        }
 
     def watch(self, actor: Network | None, seeds: Sequence[int]) -> ExpertLog:
         task = self.task
         return expert_episodes(task.environment, task.contract, task.output_size, self.expert, actor, seeds, self.sees)
 
-    def meet(self, actor: Network | None) -> Labels:
+    def meet(self, actor: Network | None, first_seed: int) -> Labels:
         """What `actor` (or the expert) meets in the next episodes, with what the expert says of it."""
-        seeds = range(self.next_seed, self.next_seed + _PLACES)
-        self.next_seed += _PLACES
-        log = self.watch(actor, seeds)
+        log = self.watch(actor, range(first_seed, first_seed + _PLACES))
         return Labels(log.observations, log.choices)
 
-    def round(self, number: int, actor: Network | None) -> Network:
-        """Let `actor` (or the expert) act, and go on training with all that is known then."""
-        steps = 0
+    def after(self, rounds: Rounds) -> Rounds:
+        """One round more: let the last network (or the expert) act, and go on training with all that is known then."""
+        actor = rounds.networks[-1] if rounds.count else None
+        met, steps, seed = [] if rounds.labels is None else [rounds.labels], 0, rounds.next_seed
         while steps < self.settings.visit_steps:
-            self.labels.append(self.meet(actor))
-            steps += len(self.labels[-1].observations)
+            met.append(self.meet(actor, seed))
+            seed += _PLACES
+            steps += len(met[-1].observations)
+        labels = Labels(
+            np.concatenate([part.observations for part in met]), np.concatenate([part.targets for part in met])
+        )
+        network = self._trained(labels, rounds.count, actor)
+        score = self.task.score(network, "screen", 0, _SCREENED).mean
+        return Rounds((*rounds.networks, network), (*rounds.returns, score), labels, seed)
+
+    def _trained(self, labels: Labels, number: int, actor: Network | None) -> Network:
         last = number == self.settings.rounds - 1
         training = Distillation(
             steps=self.settings.train_steps * (2 if last else 1),
             learning_rate=self.settings.learning_rate,
             least_spread=_LEAST_SPREAD,
         )
-        known = Labels(
-            np.concatenate([part.observations for part in self.labels]),
-            np.concatenate([part.targets for part in self.labels]),
-        )
-        seed = self.seed * 1000 + number
-        (network,) = distil([self.student], [known], self.task.contract, training, seed, [actor])
-        self.learned = len(known.observations)
+        loss: Loss = "sharp" if isinstance(self.task.contract.head, Argmax) else "square"
+        student = Student(self.settings.hidden, self.settings.activation, loss)
+        (network,) = distil([student], [labels], self.task.contract, training, self.seed * 1000 + number, [actor])
         return network

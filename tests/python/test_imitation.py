@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rlcompress as rlc
-from rlcompress.engine.events import Note, RunFinished, RunStarted
-from rlcompress.errors import InvalidValueError
+from rlcompress.engine.events import Note, PhaseStarted, RunFinished, RunStarted
+from rlcompress.errors import CheckpointError, InvalidValueError
 
 pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
@@ -73,6 +74,43 @@ def test_an_interrupt_ends_the_training_with_what_was_reached() -> None:
     with pytest.raises(KeyboardInterrupt):
         rlc.imitate(expert, CARTPOLE, SHORT, episodes=5, on_event=said.append)
     assert said[-1].reason == "failed"
+
+
+class Fails(Balances):
+    """Balances, and fails once, in the second round."""
+
+    steps = 0
+
+    def predict(self, observation: Any, state: Any, episode_start: Any, deterministic: bool) -> tuple[Any, Any]:
+        self.steps += 1
+        if self.steps == 700:
+            raise OSError("the robot does not answer")
+        return super().predict(observation, state, episode_start, deterministic)
+
+
+def test_a_stopped_imitation_goes_on_behind_its_last_round(tmp_path: Path) -> None:
+    file, said = tmp_path / "rounds.bin", list[Any]()
+    wanted = rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=5)
+    with pytest.raises(OSError, match="does not answer"):
+        rlc.imitate(Fails(), CARTPOLE, SHORT, episodes=5, checkpoint=file)
+    found = rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=5, checkpoint=file, on_event=said.append)
+    assert said[0].resumed
+    assert "round 2" in next(event.detail for event in said if isinstance(event, PhaseStarted))
+    assert found.network == wanted.network
+    assert (found.agreement, found.observations) == (wanted.agreement, wanted.observations)
+    again = rlc.imitate(Balances(), CARTPOLE, SHORT, episodes=5, checkpoint=str(file))  # nothing is left to do
+    assert again.network == wanted.network
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "rounds.bin"
+    one = replace(SHORT, rounds=1, train_steps=10)
+    rlc.imitate(Balances(), CARTPOLE, one, episodes=1, checkpoint=file)
+    with pytest.raises(CheckpointError, match=r"rounds\.bin.*differs in settings, seed"):
+        rlc.imitate(Balances(), CARTPOLE, replace(one, hidden=(7,)), episodes=1, seed=3, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match=r"rounds\.bin.*damaged.*delete it"):
+        rlc.imitate(Balances(), CARTPOLE, one, episodes=1, checkpoint=file)
 
 
 def test_the_network_is_compressed_like_any_other() -> None:
