@@ -58,8 +58,10 @@ def load_rounds(path: Path, identity: Mapping[str, Any]) -> Rounds:
     """Those in the file; none where there is no file.
 
     Raises:
-        CheckpointError: damaged, or of another imitation.
+        CheckpointError: damaged, of another imitation, or in no folder.
     """
+    if not path.absolute().parent.is_dir():
+        raise CheckpointError(f"{path}: no folder to write it into; make the folder first")
     if not path.exists():
         return Rounds()
     try:

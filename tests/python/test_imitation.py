@@ -108,6 +108,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     rlc.imitate(Balances(), CARTPOLE, one, episodes=1, checkpoint=file)
     with pytest.raises(CheckpointError, match=r"rounds\.bin.*differs in settings, seed"):
         rlc.imitate(Balances(), CARTPOLE, replace(one, hidden=(7,)), episodes=1, seed=3, checkpoint=file)
+    with pytest.raises(CheckpointError, match="no folder to write it into"):
+        rlc.imitate(Balances(), CARTPOLE, one, episodes=1, checkpoint=tmp_path / "missing" / "rounds.bin")
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(CheckpointError, match=r"rounds\.bin.*damaged.*delete it"):
         rlc.imitate(Balances(), CARTPOLE, one, episodes=1, checkpoint=file)

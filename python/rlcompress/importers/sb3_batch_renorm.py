@@ -17,8 +17,14 @@ from rlcompress.layers.activation import Activation
 
 @dataclass(frozen=True, eq=False)
 class Norm:
-    """x * factor + offset, as normalisation by running statistics is; (features,) each."""
+    """x * factor + offset, as normalisation by running statistics is.
 
+    Args:
+        name: of the file and its entry, for messages.
+        factor, offset: (features,).
+    """
+
+    name: str
     factor: npt.NDArray[np.float64]
     offset: npt.NDArray[np.float64]
 
@@ -30,7 +36,7 @@ class Norm:
         """
         if self.factor.shape != (layer.in_features,):
             raise ImportFormatError(
-                f"batch renormalisation: {layer.in_features} features expected, found {self.factor.size}"
+                f"{self.name}: batch renormalisation: {layer.in_features} features expected, found {self.factor.size}"
             )
         weight = layer.weight.astype(np.float64)
         bias = layer.bias + weight @ self.offset
@@ -77,4 +83,4 @@ def _norm(state: StateDict, prefix: str, eps: float) -> Norm:
     if not mean.shape == variance.shape == scale.shape == bias.shape or (variance + eps <= 0).any():
         raise ImportFormatError(f"{state.name}: {prefix}*: one mean, scale, bias and variance >= 0 each expected")
     factor = scale / np.sqrt(variance + eps)
-    return Norm(factor, bias - mean * factor)
+    return Norm(f"{state.name}: {prefix}*", factor, bias - mean * factor)
