@@ -1,8 +1,8 @@
 """Exported C beside plain loops and emlearn, the same network on an emulated Cortex-M4F in one run.
 
 `python benchmarks/embedded/compare.py --out benchmarks/embedded/results` (with the package on the path) writes JSON and
-a Markdown table. It needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; emlearn (`pip install
-emlearn`) is left out where it is not installed. Instructions are those that QEMU counts, not cycles. Every contender's
+a Markdown table. It needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; emlearn (extra
+`bench`) is left out where it is not installed. Instructions are those that QEMU counts, not cycles. Every contender's
 actions are compared with the runtime's first.
 """
 

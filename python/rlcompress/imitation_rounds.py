@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlcompress.engine.checkpoint import pack, unpack
+from rlcompress.engine.checkpoint import check_same, pack, unpack
 from rlcompress.engine.durable import write_durably
 from rlcompress.errors import CheckpointError
 from rlcompress.network import Network
@@ -68,12 +68,6 @@ def load_rounds(path: Path, identity: Mapping[str, Any]) -> Rounds:
         rounds, about = unpack(path.read_bytes(), Rounds)
     except (CheckpointError, OSError) as error:
         raise CheckpointError(f"{path}: no checkpoint of an imitation ({error}); delete it") from error
-    found = about["identity"]
-    differing = [name for name, value in identity.items() if found.get(name) != value]
-    if differing:
-        raise CheckpointError(
-            f"{path}: the checkpoint of another imitation (differs in {', '.join(differing)}); delete it or name "
-            "another file"
-        )
+    check_same(path, "imitation", about.get("identity"), identity)
     assert isinstance(rounds, Rounds)
     return rounds

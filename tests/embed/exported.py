@@ -22,6 +22,7 @@ ROWS = 8
 GOLDEN_ROWS = 2
 BATCH = 50
 _CODE_BYTES = 7_000
+_PROGRAM_BYTES = 3_000_000
 Cases = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
@@ -92,23 +93,23 @@ def write_program(folder: Path, networks: list[Network], seed: int = 0) -> Progr
     return Program(folder, tuple(sources), len(networks), data)
 
 
-def write_programs(folder: Path, networks: list[Network], seed: int, most_bytes: int = 480_000) -> list[Program]:
-    """Write as few programs as hold these networks, each in a folder of its own; the smallest board has 512 kB."""
+def write_programs(folder: Path, networks: list[Network], seed: int) -> list[Program]:
+    """Write as few programs as hold these networks, each in a folder of its own."""
     programs = []
-    for number, batch in enumerate(_batches(networks, most_bytes)):
+    for number, batch in enumerate(_batches(networks)):
         place = folder / f"program{number}"
         place.mkdir()
         programs.append(write_program(place, batch, seed + 1000 * number))
     return programs
 
 
-def _batches(networks: list[Network], most_bytes: int) -> Iterator[list[Network]]:
+def _batches(networks: list[Network]) -> Iterator[list[Network]]:
     batch: list[Network] = []
     size = 0
     for network in networks:
         sizes = network.contract.input_size + network.output_size
         own = len(artifact.encode(network, golden=0)) + 4 * (ROWS + GOLDEN_ROWS) * sizes + _CODE_BYTES
-        if batch and (len(batch) == BATCH or size + own > most_bytes):
+        if batch and (len(batch) == BATCH or size + own > _PROGRAM_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(network)

@@ -61,6 +61,27 @@ class Loaded:
     damaged: tuple[Path, ...]
 
 
+def check_same(path: Path, what: str, found: object, expected: Mapping[str, Any]) -> None:
+    """Refuse the checkpoint of other work.
+
+    Args:
+        path: of the checkpoint.
+        what: kind of work, for the message.
+        found: the facts in the file.
+        expected: those of the work to go on with.
+
+    Raises:
+        CheckpointError: a fact differs.
+    """
+    known = found if isinstance(found, Mapping) else {}
+    differing = [name for name, value in expected.items() if name not in known or known[name] != value]
+    if differing:
+        raise CheckpointError(
+            f"{path}: the checkpoint of another {what} (differs in {', '.join(differing)}); delete it or name "
+            "another file"
+        )
+
+
 def pack(value: Any, hint: Any, about: Mapping[str, Any]) -> bytes:
     """The file's bytes for a value declared as `hint`, with JSON-able facts about it.
 

@@ -48,6 +48,7 @@ class Core:
         cpu: the compiler's options for it.
         machine: the board.
         ram: address of its memory.
+        flash: address of code and constants; the vectors lie at 0, before them.
         flash_bytes: memory for code and constants.
         tick: instructions in one tick of the board's timer: the emulator's nanoseconds in a period of its clock.
     """
@@ -55,7 +56,8 @@ class Core:
     cpu: tuple[str, ...]
     machine: str
     ram: str = "0x20000000"
-    flash_bytes: int = 4 << 20
+    flash: str = "0x400"
+    flash_bytes: int = (4 << 20) - 1024
     tick: float = 40.0
 
     @property
@@ -67,8 +69,9 @@ class Core:
     def link(self) -> tuple[str, ...]:
         """Of the compiler, after the sources."""
         script = ("-nostartfiles", "-nostdlib", "-T", str(BOARD / "board.ld"), "-Wl,--gc-sections")
-        memory = f"-Wl,--defsym=ram_base={self.ram},--defsym=flash_bytes={self.flash_bytes}"
-        return (*script, str(BOARD / "startup.c"), memory, "-lgcc")
+        symbols = {"ram_base": self.ram, "flash_base": self.flash, "flash_bytes": self.flash_bytes}
+        memory = (f"-Wl,--defsym={name}={value}" for name, value in symbols.items())
+        return (*script, str(BOARD / "startup.c"), *memory, "-lgcc")
 
     @property
     def runner(self) -> tuple[str, ...]:
@@ -89,7 +92,7 @@ CORES: dict[str, Core] = {
     "cortex-m0": Core(("-mcpu=cortex-m0", "-mfloat-abi=soft"), "mps2-an385"),
     "cortex-m4": Core(("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"), "mps2-an386"),
     "cortex-m7": Core(("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"), "mps2-an500"),
-    "cortex-m55": Core(("-mcpu=cortex-m55", "-mfloat-abi=hard"), "mps3-an547", "0x21000000", 512 << 10, 31.25),
+    "cortex-m55": Core(("-mcpu=cortex-m55", "-mfloat-abi=hard"), "mps3-an547", "0x21000000", "0x60000000", tick=31.25),
 }
 """Name -> core."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from rlcompress.errors import UnsupportedError
+from rlcompress.importers.normalisation import Norm
 from rlcompress.layers import Dense
 from rlcompress.optional import require
 
@@ -32,14 +30,8 @@ def folded(layer: Dense, norm: Any, path: str) -> Dense:
         raise UnsupportedError(f"{path}: BatchNorm1d without running statistics depends on the batch; not supported")
     if norm.num_features != layer.out_features:
         raise UnsupportedError(f"{path}: {layer.out_features} features expected, found {norm.num_features}")
-    mean, variance = _values(norm.running_mean), _values(norm.running_var)
-    factor = 1.0 / np.sqrt(variance + norm.eps)
-    offset = -mean * factor
-    if norm.weight is not None:
-        factor, offset = factor * _values(norm.weight), offset * _values(norm.weight) + _values(norm.bias)
-    weight = layer.weight.astype(np.float64) * factor[:, None]
-    bias = layer.bias.astype(np.float64) * factor + offset
-    return replace(layer, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+    scale, bias = (1.0, 0.0) if norm.weight is None else (_values(norm.weight), _values(norm.bias))
+    return Norm.of(_values(norm.running_mean), _values(norm.running_var), norm.eps, scale, bias).behind(layer)
 
 
 def _values(tensor: Any) -> Any:

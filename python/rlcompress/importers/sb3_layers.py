@@ -45,7 +45,7 @@ def activation_of(kwargs: Mapping[str, Any], default: str, name: str) -> Activat
     return _ACTIVATIONS[torch_name]
 
 
-def chain(state: StateDict, prefix: str, activation: Activation, last_activated: bool) -> tuple[Dense, ...]:
+def linear_chain(state: StateDict, prefix: str, activation: Activation, last_activated: bool) -> tuple[Dense, ...]:
     """Linear layers of an `nn.Sequential` with an activation after each (but perhaps the last).
 
     Raises:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rlcompress.errors import ImportFormatError, UnsupportedError
-from rlcompress.importers.sb3_batch_renorm import Norm, is_normed, normed_chain
-from rlcompress.importers.sb3_layers import activation_of, chain, linear
+from rlcompress.importers.sb3_batch_renorm import is_normed, normed_chain
+from rlcompress.importers.sb3_layers import activation_of, linear, linear_chain
 from rlcompress.importers.torch_state import StateDict
 from rlcompress.layers import Dense
 
@@ -84,7 +84,7 @@ class Saved:
     def chain(self, prefix: str, default: str, last_activated: bool) -> tuple[Dense, ...]:
         """Linear layers with these keys, of the activation of `policy_kwargs` or the default."""
         activation = activation_of(self.kwargs, default, self.state.name)
-        return chain(self.state, prefix, activation, last_activated)
+        return linear_chain(self.state, prefix, activation, last_activated)
 
     def outputs(self, prefix: str) -> tuple[Dense, ...]:
         """All layers of a policy, of which the last has no activation.
@@ -206,27 +206,24 @@ def _output(saved: Saved, squash: bool) -> Output:
 
 
 def _read_sac(saved: Saved) -> Actor:
-    algorithm = saved.module.split(".")[1]
-    latent, norm = _latent(saved)
     # With state-dependent exploration mu is a linear layer followed by a clip of the mean.
     clips = "actor.mu.weight" not in saved.state
     mean = linear(saved.state, "actor.mu.0." if clips else "actor.mu.", "identity")
-    layers = (*latent, norm.before(mean) if norm else mean)
     return Actor(
-        algorithm=algorithm,
-        layers=layers,
+        algorithm=saved.module.split(".")[1],
+        layers=_latent_and(mean, saved),
         output="squash",
         mean_clip=saved.positive("clip_mean", _CLIP_MEAN) if clips else math.inf,
     )
 
 
-def _latent(saved: Saved) -> tuple[tuple[Dense, ...], Norm | None]:
-    """The hidden layers of SAC, TQC and CrossQ, and the normalisation behind them, which CrossQ has."""
+def _latent_and(mean: Dense, saved: Saved) -> tuple[Dense, ...]:
+    """The hidden layers of SAC, TQC and CrossQ, which normalises before each layer, and the one behind them."""
     prefix = "actor.latent_pi."
     if not is_normed(saved.state, prefix):
-        return saved.chain(prefix, "ReLU", last_activated=True), None
+        return (*saved.chain(prefix, "ReLU", last_activated=True), mean)
     eps = saved.positive("batch_norm_eps", _NORM_EPS)
-    return normed_chain(saved.state, prefix, activation_of(saved.kwargs, "ReLU", saved.state.name), eps)
+    return normed_chain(saved.state, prefix, activation_of(saved.kwargs, "ReLU", saved.state.name), eps, mean)
 
 
 def _read_td3(saved: Saved) -> Actor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlcompress.arrays import BoolArray
+from rlcompress.engine.checkpoint import check_same
 from rlcompress.errors import CheckpointError, DivergenceError
 from rlcompress.optional import require
 from rlcompress.training.finetuning import Epoch, FineTuning, Report
@@ -77,7 +78,7 @@ class MaskedTraining:
         """
         torch = require("torch")
         mode = self.model.training
-        identity = None if checkpoint is None else self._identity()
+        identity = {} if checkpoint is None else self._identity()
         self._apply(self.masks)
         with preserved_generators():
             done = self._load(checkpoint, identity)
@@ -172,7 +173,7 @@ class MaskedTraining:
             "augment": self.rows.augment_name,
         }
 
-    def _save(self, path: Path | None, identity: dict[str, Any] | None, done: int) -> None:
+    def _save(self, path: Path | None, identity: dict[str, Any], done: int) -> None:
         if path is None:
             return
         record = {
@@ -188,7 +189,7 @@ class MaskedTraining:
         require("torch").save(record, part)
         part.replace(path)
 
-    def _load(self, path: Path | None, expected: dict[str, Any] | None) -> int:
+    def _load(self, path: Path | None, expected: dict[str, Any]) -> int:
         if path is None or not path.exists():
             return 0
         try:
@@ -196,22 +197,13 @@ class MaskedTraining:
             identity, done = record["identity"], int(record["done"])
         except Exception as error:
             raise CheckpointError(f"{path}: no checkpoint of a masked training ({error}); delete it") from error
-        if identity != expected:
-            raise CheckpointError(
-                f"{path}: the checkpoint of another training ({_differing(identity, expected)}); delete it or name "
-                "another file"
-            )
+        check_same(path, "training", identity, expected)
         self.model.load_state_dict(record["model"])
         self.optimiser.load_state_dict(record["optimiser"])
         self.step, self.masks = int(record["step"]), list(record["masks"])
         if record["curvature"] is not None:
             self.seen = Importance(record["curvature"], [], [])
         return done
-
-
-def _differing(found: Any, expected: Any) -> str:
-    known = found if isinstance(found, dict) else {}
-    return "differs in " + ", ".join(name for name in expected if known.get(name) != expected[name])
 
 
 def _outputs(teacher: Any, kind: InputType) -> Any:
