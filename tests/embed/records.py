@@ -1,4 +1,4 @@
-"""What exported networks take on each Cortex-M: bytes of code, flash, memory and stack, instructions per inference.
+"""What exported networks take on each processor: bytes of code, flash, memory and stack, instructions per inference.
 `linked_bytes` is flash with what the compiler's library adds: floats in software on a Cortex-M0.
 
 `python tests/embed/records.py` compares this tree with the JSON files in `tests/embed/records` and fails where a figure
@@ -20,10 +20,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from embed.exported import stored
+from embed.hosted_instructions import hosted_instructions
 from embed.targets import TARGETS, Target
 from rlcompress.contract import Argmax, Contract
 from rlcompress.exporters.c import c_source
-from rlcompress.exporters.emulated import compiler_version, instructions
+from rlcompress.exporters.emulated import instructions
 from rlcompress.layers import Dense, QuantizedDense
 from rlcompress.network import Network
 from rlcompress.quantise_activations import group_zeros, nearest_layers
@@ -31,6 +32,8 @@ from rlcompress.quantise_activations import group_zeros, nearest_layers
 FOLDER = Path(__file__).resolve().parent / "records"
 GROWTH = 1.02
 LEVELS = {"cartpole-int4": "-Os"}
+HOSTED = ("aarch64", "armhf", "riscv64")
+"""Those that run Linux and are recorded too."""
 
 
 def networks() -> dict[str, Network]:
@@ -52,7 +55,7 @@ def networks() -> dict[str, Network]:
 
 
 def targets() -> list[Target]:
-    return [target for target in TARGETS if target.bare]
+    return [target for target in TARGETS if target.bare or target.name in HOSTED]
 
 
 def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
@@ -72,9 +75,16 @@ def measure(target: Target, name: str, network: Network) -> dict[str, Any]:
         "linked_bytes": linked,
         "workspace_bytes": made.workspace_bytes,
         "stack_bytes": stack,
-        "instructions": instructions(network, target.name, level),
+        "instructions": counted(target, network, level),
         "macs": made.macs,
     }
+
+
+def counted(target: Target, network: Network, level: str) -> int:
+    """Instructions of one inference."""
+    if target.bare:
+        return instructions(network, target.name, level)
+    return hosted_instructions(network, target, level)
 
 
 def object_size(target: Target, source: Path, level: str) -> tuple[int, int]:
@@ -106,9 +116,15 @@ def flash_of(target: Target, built: Path) -> int:
     return sum(int(row[1]) for row in rows if len(row) == 3 and row[0].startswith((".text", ".rodata", ".data")))
 
 
+def compiler_of(target: Target) -> str:
+    """The compiler's name and version."""
+    done = subprocess.run([target.compiler, "-dumpfullversion"], capture_output=True, text=True, check=True)
+    return f"{target.compiler} {done.stdout.strip()}"
+
+
 def record(target: Target) -> dict[str, Any]:
     found = {name: measure(target, name, network) for name, network in networks().items()}
-    return {"target": target.name, "compiler": compiler_version(), "networks": found}
+    return {"target": target.name, "compiler": compiler_of(target), "networks": found}
 
 
 def grown(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
