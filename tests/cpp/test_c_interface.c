@@ -151,6 +151,9 @@ static void check_batch(const rlcompress_model* model) {
   CHECK(rlcompress_run_batch(model, ROWS, x, INPUTS, y, ROWS, workspace, bytes) == RLCOMPRESS_OBSERVATION_SIZE);
   CHECK(rlcompress_run_batch(model, ROWS, x, ROWS * INPUTS, y, 1, workspace, bytes) == RLCOMPRESS_ACTION_SIZE);
   CHECK(rlcompress_run_batch(model, (size_t)-1, x, ROWS, y, ROWS, workspace, bytes) == RLCOMPRESS_OBSERVATION_SIZE);
+  /* Counts that fit size_t, of floats that no memory holds. */
+  const size_t many = (size_t)-1 / (INPUTS * 2);
+  CHECK(rlcompress_run_batch(model, many, x, many * INPUTS, y, many, workspace, bytes) == RLCOMPRESS_OBSERVATION_SIZE);
   CHECK(rlcompress_run_batch(model, ROWS, NULL, ROWS * INPUTS, y, ROWS, workspace, bytes) == RLCOMPRESS_NULL_POINTER);
   CHECK(rlcompress_run_batch(model, ROWS, x, ROWS * INPUTS, x, ROWS, workspace, bytes) == RLCOMPRESS_OVERLAP);
   CHECK(rlcompress_run_batch(NULL, ROWS, x, ROWS * INPUTS, y, ROWS, workspace, bytes) == RLCOMPRESS_NULL_POINTER);

@@ -16,7 +16,7 @@ def subdirectory_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("subdirectory")
     text = SUBDIRECTORY.format(root=ROOT.as_posix(), example=EXAMPLE.as_posix())
     (folder / "CMakeLists.txt").write_text(text, encoding="utf-8")
-    return build(folder, folder / "build")
+    return build(folder, folder / "build", "-DRLCOMPRESS_INSTALL=ON")
 
 
 @pytest.fixture(scope="session")

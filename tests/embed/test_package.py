@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from embed.builds import BALANCE, EXAMPLE, ROOT, build, run, tool, wheel_cmake_dir
+from embed.builds import BALANCE, EXAMPLE, ROOT, SUBDIRECTORY, build, run, tool, wheel_cmake_dir
 
 # memcpy and its family: every freestanding compiler asks for them. getenv: RLCOMPRESS_TARGET.
 C_LIBRARY = {"memcpy", "memmove", "memset", "memcmp", "getenv"}
@@ -58,6 +58,14 @@ def test_constant_work_leaves_no_zero_out(tmp_path: Path) -> None:
         run(*words, "-O0")
         found.append("dense_nonzero<" in run(tool("nm"), "-C", tmp_path / "kernels.o"))
     assert found == [False, True]
+
+
+def test_a_project_that_embeds_the_library_installs_its_own_files_alone(tmp_path: Path) -> None:
+    text = SUBDIRECTORY.format(root=ROOT.as_posix(), example=EXAMPLE.as_posix())
+    (tmp_path / "CMakeLists.txt").write_text(text, encoding="utf-8")
+    run(tool("cmake"), "-S", tmp_path, "-B", tmp_path / "build")
+    run(tool("cmake"), "--install", tmp_path / "build", "--prefix", tmp_path / "prefix")
+    assert not list((tmp_path / "prefix").rglob("*"))
 
 
 def test_a_c_program_links_without_cpp_and_maths(prefix: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 // Model::run_batch: chunks of rows go through the layers together.
 #include <rlcompress/model.hpp>
 
+#include <cstdint>
+
 #include "core/contract.hpp"
 #include "core/dispatch.hpp"
 #include "core/float_environment.hpp"
@@ -12,9 +14,10 @@
 namespace rlcompress {
 namespace {
 
+// Whether `size` floats are n of `each`, in an array that can exist.
 bool holds(std::size_t size, std::size_t n, std::size_t each) noexcept {
   std::size_t wanted = 0;
-  return !__builtin_mul_overflow(n, each, &wanted) && size == wanted;
+  return size <= PTRDIFF_MAX / sizeof(float) && !__builtin_mul_overflow(n, each, &wanted) && size == wanted;
 }
 
 }  // namespace

@@ -156,7 +156,8 @@ rlcompress_status rlcompress_self_test(const rlcompress_model* model, void* work
 const char* rlcompress_active_target(void) { return rlcompress::active_target(); }
 
 rlcompress_status rlcompress_force_target(const char* name) {
-  return name == nullptr ? RLCOMPRESS_NULL_POINTER : number(rlcompress::force_target(name));
+  if (name == nullptr) return RLCOMPRESS_NULL_POINTER;
+  return number(rlcompress::force_target(name));
 }
 
 }  // extern "C"

@@ -56,7 +56,6 @@ struct Lanes {
   using Vec = float;
   static constexpr std::size_t width = 1;
   static constexpr bool finds_nonzero = false;
-  static constexpr bool stores_places = false;
   static constexpr unsigned accumulators = 8;
   static constexpr unsigned tile_rows = 2;
   static constexpr unsigned tile_vectors = 1;
@@ -118,7 +117,6 @@ struct Lanes {
   using Integers = std::int32_t;
   static constexpr unsigned integer_sums = 8;
   static constexpr bool spreads = false;
-  static constexpr bool splits_bytes = false;
   static RLCOMPRESS_ALWAYS_INLINE Integers splat_integer(std::int32_t n) { return n; }
   static RLCOMPRESS_ALWAYS_INLINE Integers load_integers(const void* p) {
     Integers n;
