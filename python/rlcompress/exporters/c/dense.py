@@ -58,7 +58,6 @@ def _scale_columns(unit: Unit, rows: Rows) -> None:
 
 def _unrolled(unit: Unit, rows: Rows, target: str) -> None:
     """Every weight as a constant in the code."""
-    unit.needs.add("fused")
     sums = 1 if rows.mask is not None else partial_sums(rows.inputs, rows.outputs)
     for j in range(rows.outputs):
         used = range(rows.inputs) if rows.mask is None else np.flatnonzero(rows.mask[j]).tolist()
@@ -68,7 +67,10 @@ def _unrolled(unit: Unit, rows: Rows, target: str) -> None:
         while len(parts) > 1:
             half = len(parts) // 2
             parts = [f"({parts[i]} + {parts[i + half]})" for i in range(half)]
-        unit.say(f"{target}[{j}] = {rows.finished(j, parts[0])};")
+        total = rows.finished(j, parts[0])
+        if "fused(" in total:  # not where nothing is kept
+            unit.needs.add("fused")
+        unit.say(f"{target}[{j}] = {total};")
     if rows.activation == "relu":
         unit.needs.add("relu")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rlcompress.contract import Argmax
@@ -116,6 +117,8 @@ def _run(unit: Unit, network: Network, name: str) -> str:
     if unit.floats[1]:
         offset = f" + {unit.floats[0]}" if unit.floats[0] else ""
         buffers.append(f"float *const buffer1 = workspace->values{offset};")
+    if not any(re.search(r"\bobservation\b", line) for line in unit.body):
+        buffers.append("(void)observation;")  # no input has a weight
     body = "".join(f"{'' if line.startswith('#') else '  '}{line}\n" for line in (*buffers, *unit.body))
     arguments = f"const float *observation, {{}}{name}_workspace *workspace"
     if not isinstance(network.contract.head, Argmax):
