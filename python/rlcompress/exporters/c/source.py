@@ -10,6 +10,7 @@ from rlcompress.exporters.c.arithmetic import GUARD
 from rlcompress.exporters.c.dense import add_dense
 from rlcompress.exporters.c.ends import add_head, add_input
 from rlcompress.exporters.c.integer import add_integer
+from rlcompress.exporters.c.prefix import prefixed
 from rlcompress.exporters.c.self_test import self_test
 from rlcompress.exporters.c.unit import Unit
 from rlcompress.exporters.stored_vectors import GOLDEN
@@ -56,7 +57,8 @@ def c_source(network: Network, name: str, golden: int = GOLDEN) -> CSource:
     add_head(unit, network.contract, network.output_size)
     floats = max(1, sum(unit.floats))
     test = self_test(unit, network, name, golden)
-    source = "\n".join([f'#include "{name}.h"\n', GUARD, unit.text(), _run(unit, network, name), test])
+    own = prefixed("\n".join([unit.text(), _run(unit, network, name), test]), name)
+    source = "\n".join([f'#include "{name}.h"\n', GUARD, own])
     header = _header(network, name, floats)
     return CSource(name, header, source, unit.constant_bytes, 4 * floats, network.macs)
 
