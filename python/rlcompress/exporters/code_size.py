@@ -14,13 +14,14 @@ CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d1
 _COMPILERS = (("arm-none-eabi-gcc", CORTEX_M4, "Cortex-M4F"), ("gcc", (), "this machine"))
 
 
-def code_size(texts: Mapping[str, str], constant_bytes: int) -> CodeSize | None:
+def code_size(texts: Mapping[str, str], constant_bytes: int, remark: str = "") -> CodeSize | None:
     """Bytes of code and stack of a C file at -Os: for a Cortex-M4F where its compiler is installed, else for this
     machine; None where there is no GCC.
 
     Args:
         texts: name -> text of the C file and of its header.
         constant_bytes: of the arrays, which are not code.
+        remark: what the files contain besides the network.
     """
     for compiler, options, where in _COMPILERS:
         found, size = shutil.which(compiler), shutil.which(compiler.replace("gcc", "size"))
@@ -29,7 +30,7 @@ def code_size(texts: Mapping[str, str], constant_bytes: int) -> CodeSize | None:
         measured = _measure(found, size, options, texts)
         if measured is not None:
             text, stack = measured
-            return CodeSize(f"{where}, {compiler} -Os", text - constant_bytes, stack)
+            return CodeSize(f"{where}, {compiler} -Os{remark and ', '}{remark}", text - constant_bytes, stack)
     return None
 
 

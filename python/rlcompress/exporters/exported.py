@@ -26,8 +26,9 @@ class CodeSize:
     """What a compiler made of the files.
 
     Args:
-        target: compiler and options.
-        code_bytes: machine code, and constants that the compiler adds.
+        target: compiler and options, and what the files contain besides the network.
+        code_bytes: machine code, and constants that the compiler adds; of a library for Arduino with the self-test and
+            its vectors, which are always compiled there.
         stack_bytes: bound of the stack: what all functions together take.
     """
 

@@ -16,6 +16,7 @@ from rlcompress.contract import Argmax, Clip, Contract, squash_to
 from rlcompress.errors import FormatError, InvalidValueError, MissingFileError
 from rlcompress.exporters import export
 from rlcompress.exporters.c import c_source
+from rlcompress.exporters.code_size import CORTEX_M4
 from rlcompress.layers import Dense, IntegerDense, QuantizedDense
 from rlcompress.network import Network
 from rlcompress.runtime import Runtime
@@ -188,7 +189,11 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     keywords = (library / "keywords.txt").read_text()
     assert "lander_workspace\tKEYWORD1\n" in keywords
     assert ("lander_decide" in keywords) == (name == "v1_balance")
-    assert written.code == export(path, "c", tmp_path / "plain/", name="lander").code
+    plain = export(path, "c", tmp_path / "plain/", name="lander").code
+    assert written.code is not None
+    assert plain is not None
+    assert written.code.target == f"{plain.target}, the self-test included"
+    assert written.code.stack_bytes >= plain.stack_bytes
     assert properties["version"] == described["version"]
     sketch = (library / "examples" / "lander_demo" / "lander_demo.ino").read_text()
     (tmp_path / "sketch.cpp").write_text(f"{SKETCH_STUBS}{sketch}\nint main() {{ setup(); loop(); }}\n")
@@ -211,6 +216,19 @@ def test_an_arduino_library_builds(name: str, tmp_path: Path) -> None:
     passed, *printed = [float(word) for word in done.stdout.split()[:-1]]
     assert passed == 0
     np.testing.assert_allclose(printed, action, rtol=1e-4)
+
+
+def test_the_printed_size_is_that_of_the_files(tmp_path: Path) -> None:
+    """Of a library for Arduino with the self-test, which its header switches on."""
+    found, size = compiler("arm-none-eabi-gcc"), compiler("arm-none-eabi-size")
+    for layout, place in (("plain", tmp_path), ("arduino", tmp_path / "lander" / "src")):
+        for form in ("v1_balance", "v1_squash"):
+            path = next(path for path in GOLDEN if path.stem == form)
+            written = export(path, "c", tmp_path, name="lander", layout=layout)
+            built = run(found, *CORTEX_M4, "-Os", "-c", place / "lander.c", "-o", tmp_path / "lander.o")
+            assert built.returncode == 0, built.stderr
+            text, data = run(size, tmp_path / "lander.o").stdout.splitlines()[1].split()[:2]
+            assert written.flash_bytes == int(text) + int(data)
 
 
 def test_a_slash_makes_a_folder_and_other_suffixes_are_refused(tmp_path: Path) -> None:
