@@ -81,6 +81,10 @@ def _header(network: Network, name: str, floats: int) -> str:
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef {big}_INPUT_SIZE
+#error "the macros {big}_... are those of another policy too: two names must differ in more than upper and lower case"
+#endif
+
 #ifdef __cplusplus
 extern "C" {{
 #endif
