@@ -2,6 +2,10 @@
 #include "policy.h"
 #include "startup.h"
 
+#if POLICY_INPUT_SIZE != 4
+#error "a policy for CartPole expected: it observes 4 numbers"
+#endif
+
 #define STEPS 500
 #define DECISIONS 1000
 

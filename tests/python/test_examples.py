@@ -74,3 +74,19 @@ def test_the_firmware_holds_the_policy_that_is_named(tmp_path: Path) -> None:
     first.write_bytes(b"third")
     os.utime(first, (1, 1))
     assert exported(first)[0] == b"third"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("v1_squash", "argmax head expected"), ("v1_int4", "it observes 4 numbers")]
+)
+def test_firmware_for_another_policy_is_refused_with_the_reason(name: str, words: str, tmp_path: Path) -> None:
+    for tool in ("make", "arm-none-eabi-gcc"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    policy = Path(__file__).resolve().parents[1] / "golden" / f"{name}.rlc"
+    settings = (f"BUILD={tmp_path}", f"POLICY={policy}", f"RLCOMPRESS={sys.executable} -m rlcompress")
+    command = ["make", "-C", str(EXAMPLES / "microcontroller"), *settings, str(tmp_path / "m4.elf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "undefined reference" not in done.stderr
