@@ -22,7 +22,7 @@ def accuracy(outputs: Any, targets: Any) -> Rows:
 
     Args:
         outputs: (rows, classes, ...) tensor.
-        targets: (rows, ...) tensor of whole numbers.
+        targets: (rows, ...) tensor of whole numbers; bool for two classes alone.
     """
     _check_classes(outputs, targets)
     right = (outputs.argmax(1) == targets) & ~outputs.isnan().any(1)
@@ -93,6 +93,11 @@ def _check_classes(outputs: Any, targets: Any) -> None:
         raise InvalidValueError(
             f"data: classes as whole numbers of shape {tuple(outputs.shape[:1] + outputs.shape[2:])} expected, found "
             f"{targets.dtype} {tuple(targets.shape)}"
+        )
+    if targets.dtype is require("torch").bool and outputs.shape[1] > 2:
+        raise InvalidValueError(
+            f"data: classes 0..{outputs.shape[1] - 1} as whole numbers expected, found bool, which tells two classes "
+            "apart; if they are classes 0 and 1, give y.astype(int)"
         )
     if int(targets.min()) < 0 or int(targets.max()) >= outputs.shape[1]:
         raise InvalidValueError(

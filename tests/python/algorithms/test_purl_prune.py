@@ -71,6 +71,19 @@ def test_a_recovered_network_is_the_one_that_was_scored() -> None:
     assert np.mean(np.asarray(rlc.Runtime(result.best)(rows)) == wanted) == pytest.approx(result.findings.best.score)
 
 
+def test_a_result_shows_itself_in_one_line() -> None:
+    given: dict[str, Any] = {"data": labelled(), "test": labelled(seed=5), **FAST}
+    bare, tuned = rlc.prune(module(), **given), rlc.prune(module(), finetune_epochs=1, **given)
+    for result in (bare, tuned):
+        assert "\n" not in repr(result)
+        assert len(repr(result)) < 200
+    assert "70.45 % of 132 weights removed (70 % asked)" in repr(bare)
+    assert f"score {bare.findings.best.score:.4f}, dense {bare.findings.dense.score:.4f}" in repr(bare)
+    assert f"final {bare.findings.best.final:.4f}" in repr(bare)
+    assert tuned.tuned is not None
+    assert f"{tuned.tuned[1]:.4f} fine-tuned" in repr(tuned)
+
+
 SPARSE = {**FAST, "target_sparsity": 0.9}
 
 

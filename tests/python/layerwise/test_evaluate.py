@@ -199,6 +199,7 @@ def test_judges_that_fail_say_on_what() -> None:
         ({"data": (data_for((12,))[0], np.zeros(3, int))}, "same rows"),
         ({"data": (data_for((12,))[0], np.zeros(70))}, "whole numbers"),
         ({"data": (data_for((12,))[0], np.full(70, 4))}, "classes 0..3"),
+        ({"data": (data_for((12,))[0], np.arange(70) % 2 == 0)}, "bool, which tells two classes apart"),
         ({"data": 3}, "DataLoader"),
         ({"data": (np.full((70, 12), np.nan, np.float32), np.zeros(70, int))}, "finite inputs"),
         ({"data": (data_for((12,))[0], np.array(["cat", "dog"] * 35))}, "np.unique"),
@@ -211,6 +212,13 @@ def test_judges_that_fail_say_on_what() -> None:
 def test_settings_and_data_that_do_not_fit(settings, words) -> None:
     with pytest.raises(InvalidValueError, match=words):
         evaluator(prunable(seeded(mlp)), **settings)
+
+
+def test_two_outputs_take_bool_as_classes() -> None:
+    model = nn.Sequential(nn.Linear(12, 2))
+    x, y = data_for((12,))
+    scores = [evaluator(prunable(model), data=(x, odd)).score([24]) for odd in (y % 2 == 1, y % 2)]
+    assert scores[0] == scores[1]
 
 
 def test_a_task_judges_networks() -> None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PruningResult:
     """A pruned model and how it was found.
 
@@ -83,6 +83,20 @@ class PruningResult:
     def notes(self) -> tuple[str, ...]:
         """What the user must know."""
         return self.findings.notes
+
+    def __repr__(self) -> str:
+        """One line: `report` has the rest, and masks fill hundreds of lines."""
+        found = self.findings
+        best, dense = found.best, found.dense
+        figures = [
+            f"{100 * best.sparsity:.2f} % of {sum(found.plan.sizes):,} weights removed "
+            f"({100 * found.target_sparsity:g} % asked)",
+            f"score {best.score:.4f}",
+            f"dense {dense.score:.4f}",
+        ]
+        figures += [] if self.tuned is None else [f"{self.tuned[1]:.4f} fine-tuned"]
+        figures += [] if best.final is None else [f"final {best.final:.4f}"]
+        return f"{type(self).__name__}({self.name}: {', '.join(figures)}; see report())"
 
     def report(self) -> str:
         """Tables as text: layers, starts, Pareto front, notes."""
