@@ -71,4 +71,4 @@ def deliver(result: Result, folder: Path, as_json: bool, ending: str) -> int:
     click.echo("wrote " + ", ".join(map(str, files)), err=True)
     if ending == "interrupted":
         return INTERRUPTED
-    return OK if result.best_candidate is not None else FAILED
+    return OK if result.accepted else FAILED

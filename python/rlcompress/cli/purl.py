@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from rlcompress.cli.data_source import MODEL_HELP, compressed, data_options
-from rlcompress.cli.exits import FAILED, INTERRUPTED, OK
 from rlcompress.cli.outcome import Watch, deliver, watching
 from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
@@ -40,9 +39,7 @@ def _run(**values: Any) -> None:
         if values["finetune_epochs"] and watch.ending != "interrupted":
             click.echo(_tuned(result, task, values["finetune_epochs"], values["seed"], folder, watch), err=True)
     status = deliver(result, folder, values["as_json"], watch.ending)
-    if status == OK and not getattr(result, "findings").best.meets:  # noqa: B009  # a Result of this algorithm has it
-        status = FAILED
-    click.get_current_context().exit(INTERRUPTED if watch.ending == "interrupted" else status)
+    click.get_current_context().exit(status)
 
 
 def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: Watch) -> str:

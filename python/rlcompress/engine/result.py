@@ -93,6 +93,11 @@ class Result:
         """The smallest accepted network; the teacher itself when nothing smaller was accepted."""
         return self.teacher.network if self.best_candidate is None else self.best_candidate.network
 
+    @property
+    def accepted(self) -> bool:
+        """Whether a candidate was accepted. A best one that is only the closest to what was asked was not."""
+        return self.best_candidate is not None and self.best_candidate.accepted is not False
+
     def __repr__(self) -> str:
         """One line: the fields hold every score of every candidate."""
         best = self.best_candidate

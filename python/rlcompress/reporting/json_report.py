@@ -26,7 +26,7 @@ def report_object(result: Result) -> dict[str, Any]:
             "algorithm": result.algorithm,
             "task": result.task,
             "seed": result.seed,
-            "accepted": best is not None,
+            "accepted": result.accepted,
             "teacher": candidate_object(result.teacher),
             "best": _chosen_object(result, best),
             "best_without_reward": _chosen_object(result, distilled),

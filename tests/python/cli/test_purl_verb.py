@@ -118,3 +118,6 @@ def test_a_sparsity_that_is_out_of_reach_fails(files: tuple[Path, Path, Path], t
     done = run(model, data, tmp_path / "run", "--target-sparsity", "0.9999")
     assert done.exit_code == FAILED
     assert "sparsity not met" in done.stdout
+    told = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert told["accepted"] is told["best"]["accepted"] is False
+    assert CliRunner().invoke(main, ["resume", str(tmp_path / "run")]).exit_code == FAILED
