@@ -26,50 +26,88 @@ class BestRecovery:
     Args:
         recovery: empty where none helps.
         spent: network evaluations that telling it took, those of a part of the rows by their share.
+        score: over all rows, recovered so; NaN where none helps.
+        reason: why none helps, with figures; empty where one does.
     """
 
     recovery: frozenset[Recovery]
     spent: float = 0.0
+    score: float = math.nan
+    reason: str = ""
 
 
-def best_recovery(judge: DataEvaluator, kept: Sequence[int]) -> BestRecovery:
-    """The recovery that scores this plan best on one half of the judge's rows, estimated from the other half.
+class RecoveryTrial:
+    """Recoveries tried on plans of one model, as `of` says. What is made for one plan serves the others.
 
     Args:
         judge: of plans as they are pruned, on labelled rows.
-        kept: weights per layer.
-
-    Returns:
-        No recovery where none helps, there too or over all rows, or the model cannot be traced.
     """
-    seen, unseen = _halves(judge.batches)
-    if not seen or not unseen:
-        return BestRecovery(NONE)
-    calibration = calibration_batch(seen)
 
-    def merit(recovery: frozenset[Recovery]) -> float:
-        return _score(judge, recovery, kept, unseen, calibration)
+    def __init__(self, judge: DataEvaluator) -> None:
+        self._judge = judge
+        seen, self._unseen = _halves(judge.batches)
+        self._calibration = calibration_batch(seen) if seen else None
+        self._possible = _possible(judge.prunable)
+        self._halves: dict[frozenset[Recovery], DataEvaluator] = {}
 
-    tried = (NONE, *_possible(judge.prunable))
-    spent = len(tried) * sum(batch.rows for batch in unseen) / judge.rows
-    best = max(tried, key=merit)
-    if not best:
-        return BestRecovery(NONE, spent)
-    helps = _score(judge, best, kept) > judge.score(kept)
-    return BestRecovery(best if helps else NONE, spent + 1.0)  # the plan itself was judged before
+    def of(
+        self,
+        kept: Sequence[int],
+        rival: Sequence[int] | None = None,
+        among: Sequence[frozenset[Recovery]] | None = None,
+    ) -> BestRecovery:
+        """The recovery that scores this plan best on one half of the judge's rows, estimated from the other half.
+
+        Args:
+            kept: weights kept per layer.
+            rival: a plan that has to be beaten too, as it is pruned.
+            among: recoveries to try; default: all that the network has layers for and its size allows.
+
+        Returns:
+            No recovery where none helps, there too or over all rows, or the model cannot be traced.
+        """
+        tried = list(self._possible if among is None else among)
+        if (reason := self._hindrance(tried)) is not None:
+            return BestRecovery(NONE, reason=reason)
+        bar = max(self._merit(NONE, plan) for plan in (kept, rival or kept))
+        best = max(tried, key=lambda recovery: self._merit(recovery, kept))
+        found = self._merit(best, kept)
+        spent = (len(tried) + 1) * sum(batch.rows for batch in self._unseen) / self._judge.rows
+        if not found > bar:
+            return BestRecovery(NONE, spent, reason=_refused("on rows held back from it", best, found, bar))
+        whole, as_pruned = _score(self._judge.recovering(best), kept), self._judge.score(kept)
+        spent += 1.0  # the plan itself was judged before
+        if not whole > as_pruned:
+            return BestRecovery(NONE, spent, reason=_refused("over all rows", best, whole, as_pruned))
+        return BestRecovery(best, spent, whole)
+
+    def _hindrance(self, tried: Sequence[frozenset[Recovery]]) -> str | None:
+        """Why nothing can be tried, or None."""
+        if self._judge.untraced:
+            return self._judge.untraced
+        if not self._unseen:
+            return "one row leaves none to hold back"
+        return None if tried else "the model has no BatchNorm and is too large for least squares"
+
+    def _merit(self, recovery: frozenset[Recovery], kept: Sequence[int]) -> float:
+        """Score on the rows held back; what was scored before is remembered."""
+        if recovery not in self._halves:
+            try:
+                self._halves[recovery] = self._judge.recovering(recovery, self._unseen, self._calibration)
+            except InvalidValueError:  # these rows take another way through the model than those that traced it
+                return -math.inf
+        return _score(self._halves[recovery], kept)
 
 
-def _score(
-    judge: DataEvaluator,
-    recovery: frozenset[Recovery],
-    kept: Sequence[int],
-    batches: Sequence[Batch] | None = None,
-    calibration: Batch | None = None,
-) -> float:
+def _score(judge: DataEvaluator, kept: Sequence[int]) -> float:
     try:
-        return judge.recovering(recovery, batches, calibration).score(kept)
-    except (EvaluationError, InvalidValueError):  # not traceable, or nothing finite comes out: no recovery
+        return judge.score(kept)
+    except EvaluationError:  # nothing finite comes out: no recovery
         return -math.inf
+
+
+def _refused(where: str, recovery: frozenset[Recovery], found: float, bar: float) -> str:
+    return f"{where}, {' and '.join(sorted(recovery))} scores {found:.4f} and the plan as pruned {bar:.4f}"
 
 
 def _possible(prunable: Prunable) -> list[frozenset[Recovery]]:

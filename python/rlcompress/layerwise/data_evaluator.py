@@ -50,6 +50,7 @@ class DataEvaluator:
         spent: network evaluations so far.
         recovery: with which plans are judged.
         notes: why nothing is cached, where that is so.
+        untraced: why the model cannot be traced, so that it can be neither cached nor recovered; empty where it can.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class DataEvaluator:
             _check_targets(self._batches)
         self.rows = sum(batch.rows for batch in self._batches)
         self.notes: tuple[str, ...] = ()
+        self.untraced = ""
         self.spent = 0.0
         self._scores: dict[tuple[int, ...], float] | None = None if cache_bytes is None else {}
         self._forward: CachedForward | None = None
@@ -267,7 +269,7 @@ class DataEvaluator:
             reason = f"{type(self._model).__name__} {error}"
             if recovery:
                 raise InvalidValueError(f"recovery: {sorted(recovery)} needs a traced model, {reason}") from error
-            self.notes = (f"no activations are cached: {reason}",)
+            self.notes, self.untraced = (f"no activations are cached: {reason}",), reason
             return None
         if not recovery:
             return CachedForward(program, self._weights, self._batches, cache_bytes)

@@ -97,8 +97,9 @@ def test_the_plan_found_is_recovered_where_that_helps() -> None:
     recovered = evaluator(rlc.prunable(module(), rows[0][:1]), data=rows, recovery="least_squares")
     plans = [bare.findings.best, *(start for start in result.findings.starts if start.meets)]
     assert best.score == max(recovered.score(plan.kept) for plan in plans)
-    choosing = 2 / 2 + 1  # two ways on half of the rows, the better one on all
-    assert result.findings.spent - bare.findings.spent == pytest.approx(choosing + len({plan.kept for plan in plans}))
+    count = len({plan.kept for plan in plans})
+    spent = result.findings.spent - bare.findings.spent
+    assert count + 1 <= round(spent, 6) <= 2 * count  # two ways on half of the rows each; what won there on all
     assert accuracy(result.model, *rows) == pytest.approx(best.score)
     assert accuracy(result.model, *unseen) == pytest.approx(best.final)
     assert accuracy(bare.model, *unseen) == pytest.approx(bare.findings.best.final)

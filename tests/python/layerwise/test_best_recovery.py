@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from rlcompress.layerwise import best_recovery as finder  # noqa: E402
-from rlcompress.layerwise.best_recovery import best_recovery  # noqa: E402
+from rlcompress.layerwise.best_recovery import BestRecovery, RecoveryTrial  # noqa: E402
 from rlcompress.layerwise.evaluate import evaluator  # noqa: E402
 from rlcompress.layerwise.prunable import prunable  # noqa: E402
 from torch_models import seeded  # noqa: E402
@@ -43,6 +43,10 @@ def judged(model: Any, data: Any, **settings: Any) -> tuple[Any, list[int]]:
     return evaluator(target, data=data, **settings), [size // 10 for size in target.sizes]
 
 
+def best_recovery(judge: Any, kept: Any) -> BestRecovery:
+    return RecoveryTrial(judge).of(kept)
+
+
 @pytest.mark.parametrize(("build", "wanted"), [(plain, {"least_squares"}), (normed, {"batchnorm", "least_squares"})])
 def test_what_helps_rows_held_back_helps_rows_that_nobody_saw(build: Any, wanted: set[str]) -> None:
     model = seeded(build)
@@ -64,17 +68,38 @@ def test_nothing_is_recovered_where_no_row_gains() -> None:
     assert not best_recovery(judge, kept).recovery
 
 
-def test_a_fit_that_only_its_own_rows_like_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("held_back", "whole", "where"), [(-1.0, 2.0, "on rows held back"), (2.0, -1.0, "over all rows")]
+)
+def test_a_fit_must_win_on_rows_held_back_and_on_all(
+    held_back: float, whole: float, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = seeded(plain)
     judge, kept = judged(model, rows(model))
-    whole = finder._score
+    real = finder._score
 
-    def score(judge: Any, recovery: Any, kept: Any, batches: Any = None, calibration: Any = None) -> float:
-        """Loses on rows held back, wins on all."""
-        return (-1.0 if batches else 2.0) if recovery else whole(judge, recovery, kept, batches, calibration)
+    def score(of: Any, kept: Any) -> float:
+        if not of.recovery:
+            return real(of, kept)
+        return held_back if of.rows < judge.rows else whole
 
     monkeypatch.setattr(finder, "_score", score)
-    assert not best_recovery(judge, kept).recovery
+    found = best_recovery(judge, kept)
+    assert not found.recovery
+    assert np.isnan(found.score)
+    assert where in found.reason
+    assert "least_squares scores -1.0000 and the plan as pruned" in found.reason
+
+
+def test_what_beats_its_own_plan_must_beat_a_rival_too() -> None:
+    model = seeded(plain)
+    judge, kept = judged(model, rows(model))
+    trial = RecoveryTrial(judge)
+    alone = trial.of(kept)
+    assert alone.recovery
+    assert alone.score == judge.recovering(alone.recovery).score(kept)
+    assert trial.of(kept, judge.prunable.ceilings).recovery == frozenset()  # the dense model makes no mistake
+    assert trial.of(kept, [1] * len(kept)) == alone
 
 
 def test_one_batch_is_cut_in_two_and_one_row_is_not() -> None:
@@ -84,6 +109,7 @@ def test_one_batch_is_cut_in_two_and_one_row_is_not() -> None:
     assert best_recovery(judge, kept).recovery
     judge, kept = judged(model, (x[:1], y[:1]))
     assert not best_recovery(judge, kept).recovery
+    assert "hold back" in best_recovery(judge, kept).reason
 
 
 def test_a_model_that_cannot_be_traced_stays() -> None:
@@ -98,7 +124,10 @@ def test_a_model_that_cannot_be_traced_stays() -> None:
     model = seeded(Loops)
     judge, kept = judged(model, rows(model))
     assert not judge.cached
-    assert not best_recovery(judge, kept).recovery
+    found = best_recovery(judge, kept)
+    assert not found.recovery
+    assert found.spent == 0
+    assert "Loops cannot be traced" in found.reason
 
 
 def test_networks_too_large_for_least_squares_keep_their_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +135,5 @@ def test_networks_too_large_for_least_squares_keep_their_weights(monkeypatch: py
     model = seeded(normed)
     judge, kept = judged(model, rows(model))
     assert best_recovery(judge, kept).recovery <= {"batchnorm"}
+    model = seeded(plain)
+    assert "too large for least squares" in best_recovery(*judged(model, rows(model))).reason

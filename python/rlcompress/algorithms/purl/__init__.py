@@ -28,8 +28,9 @@ class PuRL(Settings):
     Phases: `starts` (LAMP, ERK, global magnitude, uniform), `distortion` and `around` (damages of single layers, from
     the dense model and from the best plan, and the dynamic programme over each), `agent` (DQN whose plans are projected
     onto the budget), `search` (variations of the best plans), `pareto`, `final`. The plan returned is the best one ever
-    judged that keeps the promise, so it is never worse than the starts. At the end its model is recovered without
-    training where rows judge, rows held back gain by it and no fine-tuning follows (`recovery`).
+    judged that keeps the promise, so it is never worse than the starts. At the end it and the starts are recovered
+    without training where rows judge, rows held back gain by it and no fine-tuning follows, and the best of them all is
+    returned (`recovery`).
 
     Deviates from the paper in all but the agent and its environment; `PuRL.paper()` is the published one.
     """

@@ -48,8 +48,9 @@ class Settings:
     recovery: RecoveryChoice = field(
         default="auto",
         metadata=_help(
-            "what is set again without training: auto recovers the plan found where rows judge it, that helps it on "
-            "rows held back and no fine-tuning follows; batchnorm or least_squares recover every plan judged; or none"
+            "what is set again without training: auto recovers the plan found, or a start that is then better, where "
+            "rows judge it, that helps it on rows held back and no fine-tuning follows; batchnorm or least_squares "
+            "recover every plan judged; or none"
         ),
     )
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from rlcompress.algorithms.purl.allotment import Allotment, Kept
 from rlcompress.algorithms.purl.config import Settings
 from rlcompress.algorithms.purl.journal import Journal
 from rlcompress.algorithms.purl.judging import Judge
+from rlcompress.algorithms.purl.recovered import Recovered, recovered
 from rlcompress.algorithms.purl.searching import check_judged
 from rlcompress.algorithms.purl.state import State
 from rlcompress.layerwise.plan import Plan
@@ -147,8 +146,14 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
     journal = state.journal
     rollouts = [tuple(int(count) for count in row) for row in state.rollouts]
     index = chosen(journal, rollouts, allowed, settings)
-    recovered = _recovered(judge, allowed, settings, journal, index) if recovers else _Recovered(index)
-    index = recovered.index
+    starts = starts_of(judge, allowed, settings, journal)
+    returned = Recovered(index)
+    if recovers:
+        # A plan that promises nothing keeps its place: the starts are no answer to a soft target.
+        promised = allowed.meets(journal.plan(index))
+        rivals = [at for _, at in starts if promised and allowed.meets(journal.plan(at))]
+        returned = recovered(judge, journal, index, rivals)
+    index = returned.index
     kept = journal.plan(index)
     finals = {figure.index: float(figure.values.mean()) for figure in state.figures}
     known = journal.known()
@@ -162,60 +167,29 @@ def findings(judge: Judge, allowed: Allotment, settings: Settings, state: State,
 
     wanted = target_score(journal, settings)
     best, notes = finding(index), list(state.notes)
-    if recovered.recovery:
-        names, score = " and ".join(recovered.recovery), recovered.score
+    if returned.recovery:
+        names, score = " and ".join(returned.recovery), returned.score
         notes.append(f"recovered without training ({names}): {score:.4f} in place of {best.score:.4f} as pruned")
         best = replace(best, score=score)
+    elif returned.refused:
+        notes.append(f"not recovered without training: {returned.refused}")
     return Findings(
         plan=judge.prunable.plan(kept),
         layers=layer_findings(judge, allowed, kept, known),
         best=best,
         dense=finding(0),
-        starts=tuple(finding(at, name) for name, at in starts_of(judge, allowed, settings, journal)),
+        starts=tuple(finding(at, name) for name, at in starts),
         pareto=tuple(finding(at) for at in journal.front()),
         target_sparsity=settings.target_sparsity,
         target_score=wanted,
         judged=journal.count,
-        spent=state.spent + recovered.spent,
+        spent=state.spent + returned.spent,
         episodes=state.episodes,
         returns=tuple(float(value) for value in state.returns),
         first_feasible=_first_feasible(rollouts, known, allowed, wanted),
         notes=(*notes, *_notes(best, wanted, settings, allowed, state)),
-        recovery=recovered.recovery,
+        recovery=returned.recovery,
     )
-
-
-@dataclass(frozen=True)
-class _Recovered:
-    """The plan to return.
-
-    Args:
-        index: its place in the journal.
-        spent: network evaluations that recovering took, whatever is cached.
-        recovery: by what it is recovered.
-        score: its score then.
-    """
-
-    index: int
-    spent: float = 0.0
-    recovery: tuple[Recovery, ...] = ()
-    score: float = float("nan")
-
-
-def _recovered(judge: Judge, allowed: Allotment, settings: Settings, journal: Journal, index: int) -> _Recovered:
-    """The plan that scores best once recovered: this one, or a free start within the budget.
-
-    What damages a network least is not always what recovers best.
-    """
-    choice = judge.recovery_for(journal.plan(index))
-    if not choice.recovery:
-        return _Recovered(index, choice.spent)
-    recovery = tuple(sorted(choice.recovery))
-    starts = [at for _, at in starts_of(judge, allowed, settings, journal) if allowed.meets(journal.plan(at))]
-    places = [index, *(starts if allowed.meets(journal.plan(index)) else [])]
-    scores = judge.recovering(recovery).scores([journal.plan(at) for at in places]).values
-    best = int(np.argmax(scores))
-    return _Recovered(places[best], choice.spent + len(set(places)), recovery, scores[best])
 
 
 def layer_findings(judge: Judge, allowed: Allotment, kept: Kept, known: dict[Kept, float]) -> tuple[LayerFinding, ...]:

@@ -14,7 +14,7 @@ from rlcompress.contract import Argmax, Raw
 from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.allocate import BASELINES
-from rlcompress.layerwise.best_recovery import BestRecovery, best_recovery
+from rlcompress.layerwise.best_recovery import RecoveryTrial
 from rlcompress.layerwise.data_evaluator import DataEvaluator
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.metrics import Metric
@@ -99,11 +99,11 @@ class Judge:
         """Whether models are recovered before they are judged."""
         return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
 
-    def recovery_for(self, kept: Kept) -> BestRecovery:
-        """The recovery without training that helps this plan, as its score on rows held back says; else none."""
-        if not isinstance(self.evaluator, DataEvaluator) or self.recovers or kept == self.dense:
-            return BestRecovery(frozenset())
-        return best_recovery(self.evaluator, kept)
+    def recovery_trial(self) -> RecoveryTrial | None:
+        """Tells which recovery helps a plan; None where no rows judge, or every plan is recovered already."""
+        if not isinstance(self.evaluator, DataEvaluator) or self.recovers:
+            return None
+        return RecoveryTrial(self.evaluator)
 
     def recovering(self, recovery: Sequence[Recovery]) -> Judge:
         """The same rows as judge of models that are recovered so; itself where nothing is."""
