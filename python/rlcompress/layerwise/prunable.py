@@ -16,7 +16,7 @@ from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.traced_layers import Call, Site, prunable_sites, trace_calls
 from rlcompress.network import Network
 from rlcompress.optional import require
-from rlcompress.training.private_copy import preserved_generators, private_copy, sharing_copy
+from rlcompress.training.private_copy import preserved_generators, private_copy, sharing_copy, unwrapped
 from rlcompress.training.weight_masks import patterns_of
 
 if TYPE_CHECKING:
@@ -217,7 +217,8 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
 
     Args:
         model: any torch module, or a `Network` (float32 layers of it). Linear and Conv1d to Conv3d weights are found,
-            grouped and depthwise ones too; biases and all else stay dense; a shared weight counts once.
+            grouped and depthwise ones too; biases and all else stay dense; a shared weight counts once. The module
+            inside of `DataParallel` or of what `torch.compile` gives stands for it, in names and in copies.
         example_inputs: a tensor or array, a tuple of arguments or a dict of named ones, for the forward that finds
             order and cost. Without it, layers come in order of registration and cost is counted in weights.
         skip: names or patterns (`head`, `blocks.*.conv1`) of modules or parameters to leave dense, or one of them.
@@ -227,7 +228,7 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
             finite, or nothing left to prune.
     """
     network = None
-    module: Any = model
+    module, wrappers = unwrapped(model)
     if isinstance(model, Network):
         network = model.dense_float()
         module = to_torch(network)
@@ -236,7 +237,7 @@ def prunable(model: torch.nn.Module | Network, example_inputs: Any = None, skip:
         copied = private_copy(module)
         sites, notes = prunable_sites(copied.model, patterns_of(skip))
         calls = None if example_inputs is None else trace_calls(copied.model, sites, example_inputs)
-    notes = [*copied.notes, *notes]
+    notes = [*wrappers, *copied.notes, *notes]
     if calls is None:
         notes.append("no example inputs: layers are in order of registration")
         calls = {id(site.parameter): Call(int(site.parameter.numel()), 0) for site in sites}

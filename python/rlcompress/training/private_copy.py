@@ -60,6 +60,26 @@ def seeded_generators(seed: int) -> Iterator[None]:
         yield
 
 
+def unwrapped(model: Any) -> tuple[Any, tuple[str, ...]]:
+    """The module inside of `DataParallel`, `DistributedDataParallel` and what `torch.compile` gives, and notes of them.
+
+    They compute what their module does, but cannot be traced, and put a word before the names of its parameters.
+    """
+    nn = require("torch.nn")
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    notes: list[str] = []
+    # What torch.compile gives is known by its attribute: its class lies in a package that takes seconds to import.
+    while isinstance(inner := model.module if isinstance(model, wrappers) else _compiled(model), nn.Module):
+        notes.append(f"{type(model).__name__} is taken off: layers are named, and models given back, without it")
+        model = inner
+    return model, tuple(notes)
+
+
+def _compiled(model: Any) -> Any:
+    """What `torch.compile` wrapped, or None."""
+    return getattr(model, "_orig_mod", None) if type(model).__name__ == "OptimizedModule" else None
+
+
 def private_copy(model: torch.nn.Module) -> PrivateCopy:
     """A deep copy whose weights are plain parameters.
 

@@ -106,6 +106,11 @@ def test_notes_of_the_evaluator_reach_the_user() -> None:
 
     result = rlc.prune(Branching(*module()), data=labelled(), **FAST)
     assert any("no activations are cached" in note for note in result.notes)
+    left_out = [note for note in result.notes if note.startswith("not recovered without training: ")]
+    assert len(left_out) == 1
+    assert "Branching cannot be traced" in left_out[0]
+    trained = rlc.prune(Branching(*module()), data=labelled(), recovery="none", **FAST)
+    assert not any("not recovered" in note for note in trained.notes)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
 from rlcompress.errors import InvalidValueError, UnsupportedError  # noqa: E402
 from rlcompress.importers.torch_module import to_torch  # noqa: E402
 from rlcompress.layerwise.allocate import uniform  # noqa: E402
+from rlcompress.layerwise.evaluate import evaluator  # noqa: E402
 from rlcompress.layerwise.plan import Plan  # noqa: E402
 from rlcompress.layerwise.prunable import prunable  # noqa: E402
 from rlcompress.ranking import magnitude_masks  # noqa: E402
@@ -251,3 +252,20 @@ def test_other_floating_types_keep_their_type(kind) -> None:
     found = prunable(model, np.zeros((1, 12), np.float32))
     assert found.layers[0].weight.dtype == np.float32
     assert found.apply(uniform(found.layers, 0.5))[0].weight.dtype == kind
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile's own imports
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda model: nn.DataParallel(torch.compile(model))])
+def test_wrappers_are_taken_off(wrap) -> None:
+    bare = seeded(mlp)
+    wrapped = wrap(bare)
+    names = list(wrapped.state_dict())
+    found, plain = prunable(wrapped, torch.zeros(1, 12)), prunable(bare, torch.zeros(1, 12))
+    assert [layer.name for layer in found.layers] == [layer.name for layer in plain.layers]
+    assert any("is taken off" in note for note in found.notes)
+    kept = [size // 2 for size in found.sizes]
+    twin, wanted = (target.apply(target.plan(kept)) for target in (found, plain))
+    assert type(twin) is type(bare)
+    assert all(torch.equal(a, b) for a, b in zip(twin.state_dict().values(), wanted.state_dict().values()))
+    assert list(wrapped.state_dict()) == names
+    assert evaluator(found, data=(np.zeros((9, 12), np.float32), np.zeros(9, int))).cached
