@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def data_options(model_help: str, data_help: str, share: float, share_help: str)
     ]
 
 
-def compressed(algorithm: Any, values: dict[str, Any], folder: Path, on_event: Any) -> tuple[Any, Any]:
+def compressed(
+    algorithm: Any, values: dict[str, Any], folder: Path, on_event: Any, following: Mapping[str, Any] | None = None
+) -> tuple[Any, Any]:
     """Result and task of a run on the files that the options name.
 
     Args:
@@ -59,6 +62,7 @@ def compressed(algorithm: Any, values: dict[str, Any], folder: Path, on_event: A
         values: parameters of the command.
         folder: of the run.
         on_event: gets every event.
+        following: what the command does afterwards, for `resume`.
     """
     from rlcompress.tasks.dataset import DatasetTask
 
@@ -73,7 +77,7 @@ def compressed(algorithm: Any, values: dict[str, Any], folder: Path, on_event: A
         seed=values["seed"],
     ).for_network(network)
     teacher = _with_contract(network, task) if values["model"].suffix.lower() in _TORCH else network
-    return run_of(teacher, task, algorithm, values, folder, on_event, values["max_seconds"]), task
+    return run_of(teacher, task, algorithm, values, folder, on_event, values["max_seconds"], following), task
 
 
 def load_network(path: Path, activation: str) -> Network:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from rlcompress.cli.outcome import Watch, deliver, watching
 from rlcompress.cli.run_options import run_options
 from rlcompress.cli.setting_options import chosen, setting_options
 from rlcompress.engine.registry import algorithm_type
+from rlcompress.errors import whole_number
+
+_TUNED = "policy-tuned.rlc"
 
 
 def purl_command() -> click.Command:
@@ -22,7 +26,12 @@ def purl_command() -> click.Command:
         *data_options(
             MODEL_HELP, "Table or .npz file, folder of images, or a known name.", 0.25, "Share of rows held out."
         ),
-        click.Option(["--finetune-epochs"], type=click.IntRange(min=0), default=0, help="Training with masks held."),
+        click.Option(
+            ["--finetune-epochs"],
+            type=click.IntRange(min=0),
+            default=0,
+            help="Training with masks held, after the search; none where Ctrl-C ended that.",
+        ),
     ]
     help_text = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0]
     params = [*source, *run_options(True, "runs/purl"), *setting_options(cls)]
@@ -34,12 +43,31 @@ def _run(**values: Any) -> None:
     base = cls.paper() if values["paper"] else cls()  # type: ignore[attr-defined]
     algorithm: Any = chosen(cls, base, values)
     folder: Path = values["out"] or Path("runs/purl")
+    following = {"finetune_epochs": values["finetune_epochs"]}
     with watching() as watch:
-        result, task = compressed(algorithm, values, folder, watch)
-        if values["finetune_epochs"] and watch.ending != "interrupted":
-            click.echo(_tuned(result, task, values["finetune_epochs"], values["seed"], folder, watch), err=True)
+        result, task = compressed(algorithm, values, folder, watch, following)
+        follow(result, task, following, folder, watch)
     status = deliver(result, folder, values["as_json"], watch.ending)
     click.get_current_context().exit(status)
+
+
+def follow(result: Any, task: Any, following: Mapping[str, Any], folder: Path, watch: Watch) -> None:
+    """What comes after the search: fine-tuning where that was asked for, and the search was not interrupted.
+
+    Args:
+        result, task: of the run.
+        following: as `run.json` keeps it.
+        folder: of the run.
+        watch: which saw the run.
+
+    Raises:
+        InvalidValueError: `run.json` was changed to no number of epochs.
+    """
+    epochs = whole_number(following.get("finetune_epochs", 0), "finetune_epochs", 0)
+    if watch.ending == "interrupted":
+        (folder / _TUNED).unlink(missing_ok=True)  # an earlier session's: its plan may be another
+    elif epochs:
+        click.echo(_tuned(result, task, epochs, result.seed, folder, watch), err=True)
 
 
 def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: Watch) -> str:
@@ -48,7 +76,7 @@ def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: 
 
     with told_as_a_run(task.name, watch) as told:
         network = tuned_network(result.cut, result.teacher.network, task, epochs, seed, folder, told)
-    path = folder / "policy-tuned.rlc"
+    path = folder / _TUNED
     network.save(path)
     before, after = (task.score(one, "final", 0, task.count("final")).mean for one in (result.best, network))
     return f"{path}: final score {before:.4f} before and {after:.4f} after {epochs} epochs with masks held"

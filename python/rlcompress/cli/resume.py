@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from rlcompress.cli.outcome import deliver, watching
+from rlcompress.cli.outcome import Watch, deliver, watching
+from rlcompress.engine.result import Result
 
 
 @click.command("resume")
@@ -19,9 +21,25 @@ from rlcompress.cli.outcome import deliver, watching
 def command(
     ctx: click.Context, run_dir: Path, jobs: int | None, max_seconds: float | None, max_steps: int | None, as_json: bool
 ) -> None:
-    """Continue the run in RUN_DIR: killed, interrupted or out of budget. The result is that of a run never stopped."""
+    """Continue the run in RUN_DIR: killed, interrupted or out of budget. The result is that of a run never stopped,
+    fine-tuned where that was asked for.
+    """
     from rlcompress.engine.run import resume
 
     with watching() as watch:
         result = resume(run_dir, on_event=watch, jobs=jobs, max_seconds=max_seconds, max_steps=max_steps)
+        _follow(result, run_dir, watch)
     ctx.exit(deliver(result, run_dir, as_json, watch.ending))
+
+
+def _follow(result: Result, folder: Path, watch: Watch) -> None:
+    """Do what the command that began the run does after it."""
+    from rlcompress.engine.registry import build_task
+    from rlcompress.engine.run_folder import read_run
+
+    record, teacher = read_run(folder)
+    if record.algorithm == "purl" and record.following:
+        from rlcompress.cli.purl import follow
+
+        task: Any = build_task(record.task)
+        follow(result, task.for_network(teacher), record.following, folder, watch)

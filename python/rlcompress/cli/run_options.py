@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def run_of(
     folder: Path,
     on_event: Any,
     max_seconds: float | None,
+    following: Mapping[str, Any] | None = None,
 ) -> Result:
     """The result of the run that the options describe.
 
@@ -49,6 +51,7 @@ def run_of(
         values: parameters of the command.
         folder: of the run.
         max_seconds: what is left of the option's time.
+        following: what the command does afterwards, for `resume`.
     """
     from rlcompress.engine.run import compress
 
@@ -62,4 +65,5 @@ def run_of(
         jobs=values["jobs"],
         max_seconds=max_seconds,
         max_steps=values["max_steps"],
+        following=following,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import fields, is_dataclass, replace
 from os import PathLike
@@ -34,6 +35,7 @@ def compress(
     jobs: int | None = None,
     max_seconds: float | None = None,
     max_steps: int | None = None,
+    following: Mapping[str, Any] | None = None,
 ) -> Result:
     """Compress a network.
 
@@ -50,6 +52,7 @@ def compress(
         on_event: one callable or several, called with every event.
         jobs: worker processes, >= 1; default: the processors that this process may use. No influence on the result.
         max_seconds, max_steps: budgets over all sessions of the run; the result so far is given when one is spent.
+        following: what the caller does with the result afterwards, JSON-able: kept in `run.json` for whoever resumes.
 
     Raises:
         InvalidValueError: arguments of the wrong kind, or a teacher that does not fit the task.
@@ -59,6 +62,7 @@ def compress(
     if not isinstance(algorithm, Process) or not is_dataclass(algorithm) or isinstance(algorithm, type):
         raise InvalidValueError(f"algorithm: a settings object such as PoPS() expected, found {algorithm!r}")
     record, budget = record_of(problem, algorithm), Budget(max_seconds, max_steps)
+    record = replace(record, following=dict(following or {}))
     if isinstance(algorithm, Checked):
         algorithm.check(problem)
     if run_dir is None:

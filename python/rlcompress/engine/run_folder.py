@@ -2,7 +2,7 @@
 
 | file | content |
 |---|---|
-| `run.json` | algorithm and its settings, task, seed, versions, identity |
+| `run.json` | algorithm and its settings, task, seed, versions, what follows the run, identity |
 | `teacher.bin` | the teacher, exactly (masks included), in the format of checkpoints |
 | `teacher.rlc` | the teacher, for the runtime |
 | `checkpoint-*.bin` | the last two checkpoints |
@@ -50,6 +50,8 @@ class RunRecord:
         teacher: digest of the teacher's layers and contract.
         versions: of the packages at the start of the run; not part of the identity.
         layout: of the run folder.
+        following: what the caller does with the result afterwards, JSON-able, for whoever resumes the run; not part of
+            the identity.
     """
 
     algorithm: str
@@ -59,11 +61,13 @@ class RunRecord:
     teacher: str
     versions: Mapping[str, str] = field(default_factory=dict)
     layout: int = LAYOUT
+    following: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
-        """Digest of all parts but the versions."""
+        """Digest of all parts but the versions and what follows."""
         parts = to_config(replace(self, versions={}))
+        del parts["following"]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -97,6 +101,8 @@ def digest_of(network: Network) -> str:
 def open_run(folder: Path, record: RunRecord, teacher: Network) -> tuple[RunRecord, Network]:
     """The record and teacher that the folder holds; written there first when the folder holds no run.
 
+    What follows the run is renewed there: the last caller that says so decides.
+
     Raises:
         CheckpointError: the folder holds another run, or its files are damaged.
     """
@@ -104,8 +110,7 @@ def open_run(folder: Path, record: RunRecord, teacher: Network) -> tuple[RunReco
     if not (folder / "run.json").exists():
         write_durably(folder / "teacher.bin", pack(teacher, Network, {}))
         write_durably(folder / "teacher.rlc", encode_artifact(teacher))
-        text = json.dumps({**to_config(record), "identity": record.identity}, indent=2, sort_keys=True)
-        write_durably(folder / "run.json", text.encode())
+        _write_record(folder, record)
         return record, teacher
     found, stored_teacher = read_run(folder)
     if found.identity != record.identity:
@@ -115,7 +120,15 @@ def open_run(folder: Path, record: RunRecord, teacher: Network) -> tuple[RunReco
             f"{folder}: holds another run (differs in {', '.join(parts)}); "
             "choose another folder, or continue that run with resume"
         )
+    if record.following and found.following != record.following:
+        found = replace(found, following=record.following)
+        _write_record(folder, found)
     return found, stored_teacher
+
+
+def _write_record(folder: Path, record: RunRecord) -> None:
+    text = json.dumps({**to_config(record), "identity": record.identity}, indent=2, sort_keys=True)
+    write_durably(folder / "run.json", text.encode())
 
 
 def read_run(folder: Path) -> tuple[RunRecord, Network]:

@@ -10,8 +10,10 @@ from click.testing import CliRunner, Result
 
 import rlcompress
 from rlcompress.cli import main
-from rlcompress.cli.exits import FAILED
+from rlcompress.cli.exits import FAILED, INTERRUPTED
+from rlcompress.cli.outcome import Watch
 from rlcompress.contract import Argmax, Contract
+from rlcompress.engine.events import StepFinished
 from rlcompress.layers import Dense
 from rlcompress.network import Network
 
@@ -70,6 +72,54 @@ def test_fine_tuning_leaves_a_second_network(files: tuple[Path, Path, Path], tmp
     assert done.exit_code == 0, done.output
     pruned, tuned = (rlcompress.load(tmp_path / "run" / name) for name in ("policy.rlc", "policy-tuned.rlc"))
     assert tuned.parameter_count == pruned.parameter_count
+
+
+def test_resume_fine_tunes_as_the_run_was_to(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    model, _, data = files
+    wanted = ["--finetune-epochs", "2", "--target-sparsity", "0.8"]
+    whole = run(model, data, tmp_path / "whole", *wanted)
+    stopped = run(model, data, tmp_path / "run", *wanted, "--max-steps", "1")
+    assert whole.exit_code == stopped.exit_code == 0, whole.output + stopped.output
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["following"] == {"finetune_epochs": 2}
+    again = CliRunner().invoke(main, ["resume", str(tmp_path / "run"), "--jobs", "1"])
+    assert again.exit_code == 0, again.output
+    for name in ("policy.rlc", "policy-tuned.rlc"):
+        first, second = (rlcompress.load(tmp_path / folder / name) for folder in ("whole", "run"))
+        assert first == second, name
+
+
+def test_an_interrupted_search_is_not_fine_tuned(
+    files: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _, data = files
+    folder, tuned = tmp_path / "run", tmp_path / "run" / "policy-tuned.rlc"
+    wanted = ["--finetune-epochs", "1", "--target-sparsity", "0.8"]
+    assert run(model, data, folder, *wanted, "--max-steps", "1").exit_code == 0
+    assert tuned.exists()
+    plain = Watch.__call__
+
+    def interrupt(self: Watch, event: Any) -> None:
+        plain(self, event)
+        if isinstance(event, StepFinished):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "__call__", interrupt)
+        assert CliRunner().invoke(main, ["resume", str(folder)]).exit_code == INTERRUPTED
+    assert not tuned.exists()  # it was that of an earlier plan
+    assert CliRunner().invoke(main, ["resume", str(folder)]).exit_code == 0
+    assert tuned.exists()
+
+
+def test_what_follows_a_run_must_be_epochs(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    model, _, data = files
+    assert run(model, data, tmp_path / "run").exit_code == 0
+    assert not (tmp_path / "run" / "policy-tuned.rlc").exists()
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text().replace('"finetune_epochs": 0', '"finetune_epochs": "many"'))
+    bad = CliRunner().invoke(main, ["resume", str(tmp_path / "run")])
+    assert bad.exit_code == 2
+    assert "finetune_epochs: a whole number" in bad.stderr
 
 
 @pytest.mark.parametrize("name", ["net.pt2", "net.torchscript"])

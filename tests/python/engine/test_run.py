@@ -15,6 +15,7 @@ from rlcompress import artifact
 from rlcompress.engine import registry, run_folder
 from rlcompress.engine.events import Event, Note, Progress, RunStarted, StepFinished
 from rlcompress.engine.run import compress, resume
+from rlcompress.engine.run_folder import read_run
 from rlcompress.engine.versions import versions
 from rlcompress.errors import CheckpointError, InvalidValueError
 
@@ -101,6 +102,24 @@ def test_another_run_in_the_folder_is_refused_and_left_alone(
     with pytest.raises(CheckpointError, match=rf"holds another run \(differs in {part}\); choose another folder"):
         compress(**{**arguments, **changes})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_follows_a_run_is_kept_and_makes_no_other_run(tmp_path: Path) -> None:
+    def kept() -> dict[str, Any]:
+        read_run(tmp_path)  # its identity holds
+        return dict(json.loads((tmp_path / "run.json").read_text())["following"])
+
+    compress(teacher(), ToyTask(), Toy(), run_dir=tmp_path, following={"epochs": 3}, max_steps=1)
+    assert kept() == {"epochs": 3}
+    resume(tmp_path, max_steps=2)
+    compress(teacher(), ToyTask(), Toy(), run_dir=tmp_path, max_steps=2)
+    assert kept() == {"epochs": 3}
+    compress(teacher(), ToyTask(), Toy(), run_dir=tmp_path, following={"epochs": 0})
+    assert kept() == {"epochs": 0}
+    record = json.loads((tmp_path / "run.json").read_text())
+    del record["following"]  # a folder of a version that did not know it
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    resume(tmp_path)
 
 
 def test_jobs_reach_the_task_and_do_not_make_another_run(tmp_path: Path) -> None:
