@@ -93,6 +93,11 @@ class DataEvaluator:
         return self._prunable
 
     @property
+    def by_function(self) -> bool:
+        """Whether the metric is a function of the user's, of which nothing is known."""
+        return callable(self._metric)
+
+    @property
     def batches(self) -> tuple[Batch, ...]:
         """The rows that judge."""
         return self._batches

@@ -99,6 +99,52 @@ def test_a_failed_plan_is_worth_less_than_the_dense_one(dense: float, useless: f
     assert scores.failure == "no"
 
 
+def careful() -> Any:
+    """A network that needs its weights, with logits that are sure of what it says."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+        with torch.no_grad():
+            model[2].weight *= 40
+    return model
+
+
+def judged_by(kind: str) -> dict[str, Any]:
+    """Arguments of `prune`: a loss, a score, and the same as metrics of data."""
+    x, _ = labelled()
+    rows = torch.tensor(x)
+    with torch.no_grad():
+        classes = careful()(rows).argmax(1)
+    loss = torch.nn.functional.cross_entropy
+    functions: dict[str, Any] = {
+        "loss": lambda model: loss(model(rows), classes).item(),
+        "error": lambda model: float((model(rows).argmax(1) != classes).float().mean()),
+        "accuracy": lambda model: float((model(rows).argmax(1) == classes).float().mean()),
+        "-loss": lambda model: -loss(model(rows), classes).item(),
+    }
+    if kind in functions:
+        return {"evaluate": functions[kind], "example_inputs": rows[:1]}
+    metrics: dict[str, Any] = {"metric loss": lambda outputs, targets: float(loss(outputs, targets))}
+    return {"data": (rows, classes), "metric": metrics.get(kind, "cross_entropy")}
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.8])
+@pytest.mark.parametrize(
+    ("kind", "upside_down"),
+    [("loss", True), ("error", True), ("metric loss", True), ("accuracy", False), ("-loss", False), ("named", False)],
+)
+def test_a_loss_in_place_of_a_score_is_noticed(kind: str, upside_down: bool, sparsity: float) -> None:
+    result = rlc.prune(careful(), **judged_by(kind), **{**FAST, "target_sparsity": sparsity, "evaluations": 20})
+    assert any("return -loss" in note for note in result.notes) is upside_down
+
+
+def test_a_small_gain_over_the_dense_model_is_no_loss() -> None:
+    scores = iter([0.80, *np.linspace(0.81, 0.9, 200)])
+    result = rlc.prune(module(), evaluate=lambda model: next(scores), example_inputs=torch.zeros(1, 8), **FAST)
+    assert result.findings.best.score > 0.8
+    assert not any("return -loss" in note for note in result.notes)
+
+
 def test_notes_of_the_evaluator_reach_the_user() -> None:
     class Branching(torch.nn.Sequential):
         def forward(self, x: Any) -> Any:

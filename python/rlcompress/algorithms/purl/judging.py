@@ -15,6 +15,7 @@ from rlcompress.engine.parallel import parallel_map
 from rlcompress.errors import EvaluationError, InvalidValueError
 from rlcompress.layerwise.allocate import BASELINES
 from rlcompress.layerwise.best_recovery import RecoveryTrial
+from rlcompress.layerwise.black_box import CallableEvaluator
 from rlcompress.layerwise.data_evaluator import DataEvaluator
 from rlcompress.layerwise.evaluate import Evaluator, evaluator
 from rlcompress.layerwise.metrics import Metric
@@ -98,6 +99,13 @@ class Judge:
     def recovers(self) -> bool:
         """Whether models are recovered before they are judged."""
         return isinstance(self.evaluator, DataEvaluator) and bool(self.evaluator.recovery)
+
+    @property
+    def by_function(self) -> bool:
+        """Whether a function of the user's scores: that larger is better is then only hoped."""
+        if isinstance(self.evaluator, DataEvaluator):
+            return self.evaluator.by_function
+        return isinstance(self.evaluator, CallableEvaluator)
 
     def recovery_trial(self) -> RecoveryTrial | None:
         """Tells which recovery helps a plan; None where no rows judge, or every plan is recovered already."""

@@ -151,8 +151,9 @@ def prune(
         model: any torch module, or a `Network`; the rows of a `Network` are observations, as its contract takes them.
             What is inside of `DataParallel` or a compiled module is pruned and given back, without the wrapper.
         data: `(x, y)` arrays, a list of batches or a DataLoader; hold them out of what the result is reported on.
-        evaluate: instead of data, a function of a module that gives a number, larger is better. A run folder knows it
-            by its name alone and trusts that it judges as before.
+        evaluate: instead of data, a function of a module that gives a number, larger is better: of a loss return the
+            negative (a note says so where it looks like one). A run folder knows it by its name alone and trusts that
+            it judges as before.
         metric: of data; see `layerwise.evaluate.evaluator`.
         example_inputs: for the traced forward; taken from data where there are any.
         skip: names or patterns of layers to leave dense.
