@@ -168,7 +168,7 @@ def main() -> None:
             kind += f"-rate{arguments.tune_rate:g}-plans{arguments.plans}-finalists{arguments.finalists}"
             folder = arguments.nets / f"{path.stem}-{kind}"
             folder.mkdir(parents=True, exist_ok=True)
-            tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, seed=seed)
+            tuning = FineTuning(arguments.tune_epochs, 128, arguments.tune_rate, distil=0.5, temperature=4.0, seed=seed)
             bench = Bench(model, data, tuning, arguments.plans, arguments.finalists, folder)
             known = json.loads(path.read_text())["rows"] if path.exists() else []
             rows = all_rows(bench, arguments.sparsities, arguments.methods, known)

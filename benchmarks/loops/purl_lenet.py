@@ -120,7 +120,7 @@ def run(name: str, factor: int, seed: int, data: Any, args: argparse.Namespace) 
     x, y, x_test, y_test = data
     teacher = dense(name, seed, x, y, args.dense_epochs, work)
     small = name == "lenet-300-100"
-    settings = FineTuning(args.epochs, 256 if small else 128, 1e-2 if small else 5e-3, seed=seed)
+    settings = FineTuning(args.epochs, 256 if small else 128, 1e-2 if small else 5e-3, temperature=4.0, seed=seed)
     schedule = Schedule(ramp=args.ramp, regrow=args.regrow)
     total = sum(p.numel() for p in teacher.parameters() if p.ndim > 1)
     path = work / f"{name}-{factor}x-seed{seed}.pt"

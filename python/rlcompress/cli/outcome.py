@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +46,7 @@ def watching() -> Iterator[Watch]:
         watch.close()
 
 
-def deliver(result: Result, folder: Path, as_json: bool, ending: str) -> int:
+def deliver(result: Result, folder: Path, as_json: bool, ending: str, more: Sequence[Path] = ()) -> int:
     """Write the reports, print one, and give the exit status.
 
     Args:
@@ -54,13 +54,14 @@ def deliver(result: Result, folder: Path, as_json: bool, ending: str) -> int:
         folder: the run folder, which holds `policy.rlc` already.
         as_json: print the JSON report, else the table.
         ending: why the run ended.
+        more: other files that the command wrote.
     """
     from rlcompress.reporting.files import write_reports
     from rlcompress.reporting.json_report import report_json
     from rlcompress.reporting.tables import report_text
 
     distilled = result.best_without_reward
-    files = [folder / "policy.rlc"]
+    files = [folder / "policy.rlc", *more]
     if distilled is not None and distilled is not result.best_candidate:
         files.append(folder / "policy-distilled.rlc")
         distilled.network.save(files[-1])

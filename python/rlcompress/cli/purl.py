@@ -46,12 +46,14 @@ def _run(**values: Any) -> None:
     following = {"finetune_epochs": values["finetune_epochs"]}
     with watching() as watch:
         result, task = compressed(algorithm, values, folder, watch, following)
-        follow(result, task, following, folder, watch)
-    status = deliver(result, folder, values["as_json"], watch.ending)
+        result, more = follow(result, task, following, folder, watch)
+    status = deliver(result, folder, values["as_json"], watch.ending, more)
     click.get_current_context().exit(status)
 
 
-def follow(result: Any, task: Any, following: Mapping[str, Any], folder: Path, watch: Watch) -> None:
+def follow(
+    result: Any, task: Any, following: Mapping[str, Any], folder: Path, watch: Watch
+) -> tuple[Any, tuple[Path, ...]]:
     """What comes after the search: fine-tuning where that was asked for, and the search was not interrupted.
 
     Args:
@@ -60,23 +62,29 @@ def follow(result: Any, task: Any, following: Mapping[str, Any], folder: Path, w
         folder: of the run.
         watch: which saw the run.
 
+    Returns:
+        The result, with a note of what came of it, and the files written.
+
     Raises:
         InvalidValueError: `run.json` was changed to no number of epochs.
     """
     epochs = whole_number(following.get("finetune_epochs", 0), "finetune_epochs", 0)
+    path = folder / _TUNED
     if watch.ending == "interrupted":
-        (folder / _TUNED).unlink(missing_ok=True)  # an earlier session's: its plan may be another
+        path.unlink(missing_ok=True)  # an earlier session's: its plan may be another
     elif epochs:
-        click.echo(_tuned(result, task, epochs, result.seed, folder, watch), err=True)
+        return result.with_note(_tuned(result, task, epochs, path, watch)), (path,)
+    return result, ()
 
 
-def _tuned(result: Any, task: Any, epochs: int, seed: int, folder: Path, watch: Watch) -> str:
-    """Train the plan's network with masks held and keep it as `policy-tuned.rlc`."""
+def _tuned(result: Any, task: Any, epochs: int, path: Path, watch: Watch) -> str:
+    """Train the plan's network with masks held, keep it at the path, and tell how it did."""
     from rlcompress.algorithms.purl.tuning import told_as_a_run, tuned_network
 
+    dense, recovery = result.teacher.network, result.findings.recovery
     with told_as_a_run(task.name, watch) as told:
-        network = tuned_network(result.cut, result.teacher.network, task, epochs, seed, folder, told)
-    path = folder / _TUNED
+        network = tuned_network(result.best, dense, task, epochs, result.seed, path.parent, told, recovery)
     network.save(path)
     before, after = (task.score(one, "final", 0, task.count("final")).mean for one in (result.best, network))
-    return f"{path}: final score {before:.4f} before and {after:.4f} after {epochs} epochs with masks held"
+    text = f"{path.name}: final score {after:.4f} after {epochs} epochs with masks held, {before:.4f} before"
+    return text if after >= before else f"{text}; policy.rlc is the better of the two"

@@ -28,18 +28,19 @@ def command(
 
     with watching() as watch:
         result = resume(run_dir, on_event=watch, jobs=jobs, max_seconds=max_seconds, max_steps=max_steps)
-        _follow(result, run_dir, watch)
-    ctx.exit(deliver(result, run_dir, as_json, watch.ending))
+        result, more = _followed(result, run_dir, watch)
+    ctx.exit(deliver(result, run_dir, as_json, watch.ending, more))
 
 
-def _follow(result: Result, folder: Path, watch: Watch) -> None:
-    """Do what the command that began the run does after it."""
+def _followed(result: Result, folder: Path, watch: Watch) -> tuple[Result, tuple[Path, ...]]:
+    """The result after what the command that began the run does behind it, and the files which that wrote."""
     from rlcompress.engine.registry import build_task
     from rlcompress.engine.run_folder import read_run
 
     record, teacher = read_run(folder)
-    if record.algorithm == "purl" and record.following:
-        from rlcompress.cli.purl import follow
+    if record.algorithm != "purl" or not record.following:
+        return result, ()
+    from rlcompress.cli.purl import follow
 
-        task: Any = build_task(record.task)
-        follow(result, task.for_network(teacher), record.following, folder, watch)
+    task: Any = build_task(record.task)
+    return follow(result, task.for_network(teacher), record.following, folder, watch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
@@ -15,20 +15,22 @@ from rlcompress.reporting.json_report import plain
 SCHEMA = 1
 
 
-def findings_markdown(found: Findings, plot: str | None = None) -> list[str]:
+def findings_markdown(found: Findings, plot: str | None = None, tuned: PlanFinding | None = None) -> list[str]:
     """Lines of Markdown: headline, layers, starts, front, notes.
 
     Args:
         found: of a search.
         plot: file name of the picture to show, or None.
+        tuned: the plan with the scores of its fine-tuned model, where that is returned.
     """
     best, dense = found.best, found.dense
-    verdict = "both targets met" if found.feasible else "closest plan: not both targets are met"
+    returned = best if tuned is None else tuned
+    verdict = "both targets met" if found.met_with(returned.score) else "closest plan: not both targets are met"
     lines = [
         f"- **plan:** {_percent(best.sparsity)} of {sum(found.plan.sizes):,} weights removed "
         f"({_percent(found.target_sparsity)} asked), {sum(best.kept):,} kept, from `{best.origin}`",
-        f"- **score:** {best.score:.4f}{_final(best)}; dense {dense.score:.4f}{_final(dense)}; "
-        f"target {found.target_score:.4f}; {verdict}",
+        f"- **score:** {returned.score:.4f}{_final(returned)}{' fine-tuned' if tuned else ''}; "
+        f"dense {dense.score:.4f}{_final(dense)}; target {found.target_score:.4f}; {verdict}",
         f"- **cost:** {found.judged:,} plans judged, {found.spent:,.1f} network evaluations",
     ]
     if found.episodes:
@@ -59,10 +61,14 @@ def findings_markdown(found: Findings, plot: str | None = None) -> list[str]:
 
 def pruning_markdown(result: Any, plot: str | None = None) -> str:
     """A `PruningResult` as a Markdown page."""
-    lines = [f"# purl on {result.name}", "", *findings_markdown(result.findings, plot)]
+    tuned = None
+    if result.fine_tuned:
+        tuned = replace(result.findings.best, score=result.score, final=result.final)
+    lines = [f"# purl on {result.name}", "", *findings_markdown(result.findings, plot, tuned)]
     if result.tuned is not None:
         before, after = result.tuned
-        lines += ["", "## Fine-tuning", "", f"Score {before:.4f} before and {after:.4f} after, masks held."]
+        kept = "" if tuned else "; the model of before is kept"
+        lines += ["", "## Fine-tuning", "", f"Score {before:.4f} before and {after:.4f} after{kept}."]
     if result.seconds:
         rows = [(phase, f"{seconds:.2f}") for phase, seconds in result.seconds.items()]
         lines += ["", "## Time", "", *_table(("phase", "seconds"), rows, 1)]
@@ -79,7 +85,7 @@ def findings_object(found: Findings) -> dict[str, Any]:
 
 def pruning_json(result: Any) -> str:
     """A `PruningResult` as JSON text."""
-    more = {"name": result.name, "seconds": result.seconds, "tuned": result.tuned, "versions": result.versions}
+    more = {name: getattr(result, name) for name in ("name", "seconds", "feasible", "tuned", "final", "versions")}
     return json.dumps({**findings_object(result.findings), **plain(more)}, indent=1, allow_nan=False) + "\n"
 
 

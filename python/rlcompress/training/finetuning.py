@@ -18,8 +18,8 @@ class FineTuning:
 
     Args:
         epochs: >= 0.
-        batch_size: rows per step, for data given as arrays; at most an eighth of the rows (or 16), so that
-            few rows give several steps too.
+        batch_size: rows per step, for data given as arrays; at most a 32nd of the rows (or 16), so that few rows give
+            many steps too.
         learning_rate: highest, > 0.
         final_share: of the learning rate that is left in the end, 0..1.
         warmup_steps: linear; at most a tenth of all steps.
@@ -30,13 +30,13 @@ class FineTuning:
     """
 
     epochs: int = field(default=16, metadata={"help": "passes over the rows"})
-    batch_size: int = field(default=256, metadata={"help": "rows per step"})
+    batch_size: int = field(default=64, metadata={"help": "rows per step"})
     learning_rate: float = field(default=3e-3, metadata={"help": "highest learning rate"})
     final_share: float = field(default=0.01, metadata={"help": "share of the learning rate left in the end"})
     warmup_steps: int = field(default=100, metadata={"help": "steps of linear warm-up"})
     l2: float = field(default=1e-6, metadata={"help": "L2 regularisation"})
     distil: float = field(default=0.9, metadata={"help": "weight of the teacher's outputs"})
-    temperature: float = field(default=4.0, metadata={"help": "of the teacher's outputs"})
+    temperature: float = field(default=1.0, metadata={"help": "of the teacher's outputs"})
     seed: int = field(default=0, metadata={"help": "of all that is drawn"})
 
     def __post_init__(self) -> None:

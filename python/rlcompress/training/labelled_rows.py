@@ -22,7 +22,7 @@ Augment = Callable[[Any, Any], Any]
 """(x batch, torch.Generator) to x batch."""
 Outputs = Callable[[Any], Any]
 
-_FEWEST_ROWS, _FEWEST_BATCHES = 16, 8
+_FEWEST_ROWS, _FEWEST_BATCHES = 16, 32
 
 
 class LabelledRows:
@@ -30,7 +30,7 @@ class LabelledRows:
 
     Args:
         data: see `Data`. Values (float targets) get the shape (rows, outputs).
-        batch_size: rows per batch of arrays, at most an eighth of them (or 16); a loader brings its own.
+        batch_size: rows per batch of arrays, at most a 32nd of them (or 16); a loader brings its own.
         teacher: gives outputs of a batch, or None. With arrays and no `augment` it is asked once per row.
         augment: changes x of training batches.
         device: where batches go.

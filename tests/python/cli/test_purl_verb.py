@@ -72,6 +72,12 @@ def test_fine_tuning_leaves_a_second_network(files: tuple[Path, Path, Path], tmp
     assert done.exit_code == 0, done.output
     pruned, tuned = (rlcompress.load(tmp_path / "run" / name) for name in ("policy.rlc", "policy-tuned.rlc"))
     assert tuned.parameter_count == pruned.parameter_count
+    assert str(tmp_path / "run" / "policy-tuned.rlc") in done.stderr.split("wrote ")[1]
+    reports = [
+        (tmp_path / "run" / name).read_text() for name in ("report.md", "report.json", "pruning.md", "pruning.json")
+    ]
+    for told in (done.stdout, *reports):
+        assert "policy-tuned.rlc: final score " in " ".join(told.split())
 
 
 def test_resume_fine_tunes_as_the_run_was_to(files: tuple[Path, Path, Path], tmp_path: Path) -> None:

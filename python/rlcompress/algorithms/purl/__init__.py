@@ -29,8 +29,8 @@ class PuRL(Settings):
     the dense model and from the best plan, and the dynamic programme over each), `agent` (DQN whose plans are projected
     onto the budget), `search` (variations of the best plans), `pareto`, `final`. The plan returned is the best one ever
     judged that keeps the promise, so it is never worse than the starts. At the end it and the starts are recovered
-    without training where rows judge, rows held back gain by it and no fine-tuning follows, and the best of them all is
-    returned (`recovery`).
+    without training where rows judge, rows held back gain by it and no gradual training follows, and the best of them
+    all is returned (`recovery`).
 
     Deviates from the paper in all but the agent and its environment; `PuRL.paper()` is the published one.
     """

@@ -49,8 +49,8 @@ class Settings:
         default="auto",
         metadata=_help(
             "what is set again without training: auto recovers the plan found, or a start that is then better, where "
-            "rows judge it, that helps it on rows held back and no fine-tuning follows; batchnorm or least_squares "
-            "recover every plan judged; or none"
+            "rows judge it, that helps it on rows held back and no gradual training follows; batchnorm or "
+            "least_squares recover every plan judged; or none"
         ),
     )
     pareto: int = field(default=6, metadata=_help("other sparsities at which the plan found is judged as well"))

@@ -105,17 +105,18 @@ def _replaced(judge: Judge, allowed: Allotment, found: Findings, journal: Journa
     kept, names = journal.plan(best), {start.kept: start.origin for start in found.starts}
     text += f": {journal.scores[best]:.4f} for the plan, {journal.scores[0]:.4f} for the best one without training"
     path = [(*kept[: at + 1], *allowed.ceilings[at + 1 :]) for at in range(allowed.layers)]
-    judged = judge.scores(path)
+    judged, recovered = judge.scores(path), judge.recovering(found.recovery).scores([kept])
     scores = dict(zip(path, judged.values))
     known = next((start.final for start in found.starts if start.kept == kept), None)
-    on_final = final.judge(judge).scores([kept]).values[0] if final is not None and known is None else known
+    if final is not None and (known is None or found.recovery):
+        known = final.judge(judge.recovering(found.recovery)).scores([kept]).values[0]
     origin = names.get(kept, "blended")
     return replace(
         found,
         plan=judge.prunable.plan(kept),
         layers=layer_findings(judge, allowed, kept, scores),
-        best=PlanFinding(origin, kept, allowed.sparsity(kept), scores[kept], on_final, allowed.meets(kept)),
-        spent=found.spent + judged.spent,
+        best=PlanFinding(origin, kept, allowed.sparsity(kept), recovered.values[0], known, allowed.meets(kept)),
+        spent=found.spent + judged.spent + (recovered.spent if found.recovery else 0.0),
         notes=(*found.notes, text),
     )
 

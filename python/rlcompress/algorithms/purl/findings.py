@@ -106,7 +106,11 @@ class Findings:
     @property
     def feasible(self) -> bool:
         """Whether the plan meets both targets."""
-        return self.best.meets and self.best.score >= self.target_score
+        return self.met_with(self.best.score)
+
+    def met_with(self, score: float) -> bool:
+        """Whether both targets are met where the plan's model has this score."""
+        return self.best.meets and score >= self.target_score
 
 
 def target_score(journal: Journal, settings: Settings) -> float:

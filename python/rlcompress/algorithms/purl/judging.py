@@ -210,7 +210,7 @@ class ModelProblem:
         task: its name for the log.
         final: rows that the search never sees, or None.
         seed, jobs: as in `Problem`.
-        tuned: whether the plan is fine-tuned afterwards.
+        gradual: whether a training of the dense model follows, in which weights go down to the plan's counts.
     """
 
     judge: Judge
@@ -218,7 +218,7 @@ class ModelProblem:
     final: FinalRows | None = None
     seed: int = 0
     jobs: int = 1
-    tuned: bool = False
+    gradual: bool = False
 
 
 def judge_of(problem: Problem | ModelProblem, settings: Settings) -> Judge:

@@ -17,7 +17,6 @@ from rlcompress.engine.events import CandidateScored, Emit, PhaseStarted
 from rlcompress.engine.measuring import measured
 from rlcompress.engine.result import Candidate, Result, Role
 from rlcompress.engine.versions import versions
-from rlcompress.network import Network
 from rlcompress.problem import Problem
 from rlcompress.statistics import bootstrap_interval
 
@@ -34,13 +33,10 @@ class PuRLResult(Result):
 
     findings: Findings = None  # type: ignore[assignment]  # after fields with defaults; always given
 
-    @property
-    def cut(self) -> Network:
-        """The best network as it was pruned, nothing recovered: what a training starts from."""
-        if not self.findings.recovery:
-            return self.best
-        dense, best = self.teacher.network, self.best.dense_layers()
-        return dense.with_layers([layer.with_mask(of.mask) for layer, of in zip(dense.dense_layers(), best)])
+    def with_note(self, note: str) -> PuRLResult:
+        """The same result that tells this as well."""
+        found = replace(self.findings, notes=(*self.findings.notes, note))
+        return replace(self, findings=found, notes=found.notes)
 
 
 def final_step(
@@ -115,9 +111,8 @@ def outcome_of(
 
 
 def _recovers(problem: Problem | ModelProblem, settings: Settings) -> bool:
-    """Whether the plan is to be recovered: not before a training, which does as well without."""
-    follows = isinstance(problem, ModelProblem) and problem.tuned
-    return settings.recovery == "auto" and not follows
+    """Whether the plan is to be recovered: not where a training follows that starts from the dense model."""
+    return settings.recovery == "auto" and not (isinstance(problem, ModelProblem) and problem.gradual)
 
 
 def _with_final_score(found: Findings, final: Judge) -> Findings:

@@ -15,7 +15,7 @@ from rlcompress.algorithms.purl import PuRL
 from rlcompress.algorithms.purl.finalists import Finals, with_finalist
 from rlcompress.algorithms.purl.findings import Findings, PlanFinding
 from rlcompress.algorithms.purl.identity import problem_identity
-from rlcompress.algorithms.purl.judging import Judge, ModelProblem, ModelTask, final_rows
+from rlcompress.algorithms.purl.judging import FinalRows, Judge, ModelProblem, ModelTask, final_rows, score_as_it_is
 from rlcompress.algorithms.purl.tuning import (
     PlanTraining,
     Tuning,
@@ -23,6 +23,7 @@ from rlcompress.algorithms.purl.tuning import (
     told_as_a_run,
     tuning_of,
     tuning_settings,
+    untrained_kept,
 )
 from rlcompress.arrays import BoolArray
 from rlcompress.engine.config import to_config
@@ -59,9 +60,11 @@ class PruningResult:
         masks: one bool array per layer, True = kept.
         findings: layers, starts, Pareto front and notes.
         seconds: per phase, over all sessions.
-        tuned: scores before and after fine-tuning on the rows of the search, or None.
+        tuned: scores before and after fine-tuning on the rows of the search, or None. Where the second is lower, the
+            model is that of before, and the notes say so.
         versions: of the packages.
         network: the pruned `Network` with masks, contract and metadata; None where a torch module was pruned.
+        final: score of `model` on the final rows, or None; `findings` tells that of before a fine-tuning.
     """
 
     model: torch.nn.Module
@@ -73,6 +76,22 @@ class PruningResult:
     tuned: tuple[float, float] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     network: Network | None = None
+    final: float | None = None
+
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether `model` was trained after the search: not where that lowered the score."""
+        return self.tuned is not None and self.tuned[1] >= self.tuned[0]
+
+    @property
+    def score(self) -> float:
+        """Of `model`, on the rows of the search."""
+        return self.tuned[1] if self.tuned is not None and self.fine_tuned else self.findings.best.score
+
+    @property
+    def feasible(self) -> bool:
+        """Whether `model` meets both targets."""
+        return self.findings.met_with(self.score)
 
     @property
     def pareto(self) -> tuple[PlanFinding, ...]:
@@ -159,8 +178,9 @@ def prune(
         skip: names or patterns of layers to leave dense.
         test: `(x, y)` or a loader for final figures; looked at once.
         algorithm: a `PuRL(...)`; or give its fields as `settings`, such as `target_sparsity=0.95`.
-        finetune_epochs: training epochs after the search, masks held unless `gradual` is given; none where the search
-            was interrupted.
+        finetune_epochs: training epochs after the search and its recovery, masks held unless `gradual` is given; none
+            where the search was interrupted. Where they lower the score on the rows of the search, the model of before
+            is given.
         finetune: how to train, in place of `finetune_epochs`: epochs and seed are its own then.
         finetune_data: `(x, y)` to fine-tune on; `data` unless given.
         augment: (x batch, torch.Generator) to x batch, for fine-tuning; a run folder knows it by its name.
@@ -199,18 +219,19 @@ def prune(
     final = final_rows(target, test, metric)
     training_rows = finetune_data if finetune_data is not None else data
     wanted = tuning and tuning_of(judge, tuning, training_rows, augment, gradual)
-    problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs, wanted is not None)
+    problem = ModelProblem(judge, ModelTask(type(model).__name__), final, seed, jobs, bool(wanted and wanted.schedule))
     identity = problem_identity(target, data, test, metric, evaluate)
     outcome = _driven(process, problem, run_dir, on_event, Budget(max_seconds, max_steps), identity)
     if wanted and outcome.reason != "interrupted":
         folder, emit = None if run_dir is None else Path(run_dir), fan_out(on_event)
         judging = {"data": prepared(target.network, data), "evaluate": evaluate, "metric": metric}
         training = PlanTraining(judge, judging)
+        wanted = replace(wanted, recovery=outcome.output.recovery)
         if finalists:
             finals = Finals(finalists, wanted, training.score, seed, final, folder)
             chosen = with_finalist(judge, judge.allotment(process), outcome.output, finals, emit)
             outcome = replace(outcome, output=chosen)
-        result = _tuned(_result(problem, outcome), training, wanted, folder, emit)
+        result = _tuned(_result(problem, outcome), training, wanted, final, folder, emit)
     else:
         result = _result(problem, outcome)
     if run_dir is not None:
@@ -261,22 +282,33 @@ def _result(problem: ModelProblem, outcome: Outcome[Findings]) -> PruningResult:
         network = target.network_of(model, found.plan).with_metadata(**told)
     masks, seconds = tuple(target.masks(found.plan)), dict(outcome.seconds)
     known = dict(versions())
-    return PruningResult(model, found.plan, masks, found, problem.task.name, seconds, None, known, network)
+    final = found.best.final
+    return PruningResult(model, found.plan, masks, found, problem.task.name, seconds, None, known, network, final)
 
 
 def _tuned(
-    result: PruningResult, training: PlanTraining, wanted: Tuning, folder: Path | None, emit: Emit
+    result: PruningResult,
+    training: PlanTraining,
+    wanted: Tuning,
+    final: FinalRows | None,
+    folder: Path | None,
+    emit: Emit,
 ) -> PruningResult:
-    """The result with its model trained."""
+    """The result with its model trained, unless that lowers the score on the rows of the search."""
     checkpoint = None if folder is None else checkpoint_of(folder, result.plan, wanted)
     with told_as_a_run(result.name, emit) as told:
         trained = training.trained(result.plan, wanted, told, checkpoint)
+    before, after = result.findings.best.score, training.score_of(trained.model)
+    if after < before:
+        notes = (*result.notes, untrained_kept(before, after))
+        return replace(result, findings=replace(result.findings, notes=notes), tuned=(before, after))
     network = result.network
     if network is not None:
-        told_of = {**network.metadata, "tuned_epochs": wanted.settings.epochs}
+        told_of = {**network.metadata, "score": after, "tuned_epochs": wanted.settings.epochs}
         network = training.judge.prunable.network_of(trained.model, trained.masks).with_metadata(**told_of)
-    scores = (result.findings.best.score, training.score_of(trained.model))
-    return replace(result, model=trained.model, masks=trained.masks, network=network, tuned=scores)
+    unseen = None if final is None else score_as_it_is(trained.model, final.metric, final.data)
+    made = {"model": trained.model, "masks": trained.masks, "network": network}
+    return replace(result, **made, tuned=(before, after), final=unseen)
 
 
 def _write(result: PruningResult, folder: Path) -> None:

@@ -22,6 +22,7 @@ from rlcompress.errors import DivergenceError, InvalidValueError, whole_number
 from rlcompress.importers.torch_module import from_torch, to_torch
 from rlcompress.layerwise.plan import Plan
 from rlcompress.layerwise.prepared_rows import network_inputs, prepared
+from rlcompress.layerwise.recovery import Recovery
 from rlcompress.layerwise.rows import example_of
 from rlcompress.network import Network
 from rlcompress.optional import require
@@ -45,17 +46,19 @@ class Tuning:
         settings: how.
         augment: (x batch, torch.Generator) to x batch, or None.
         schedule: how weights go from the dense model down to the plan's counts; None: one cut, then masks are held.
+        recovery: what the cut model is recovered by before it is trained.
     """
 
     rows: Any
     settings: FineTuning
     augment: Augment | None = None
     schedule: Schedule | None = None
+    recovery: tuple[Recovery, ...] = ()
 
     @property
     def digest(self) -> str:
         """Short digest of what tells two trainings apart; the change of batches counts by its name."""
-        told = (self.settings, self.schedule, function_name(self.augment), rows_digest(self.rows))
+        told = (self.settings, self.schedule, function_name(self.augment), rows_digest(self.rows), self.recovery)
         return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
@@ -154,7 +157,7 @@ class PlanTraining:
         told["teacher"] = target.apply(dense)
         if wanted.schedule is None:
             held = dict(zip(plan.layers, masks))
-            start = self.judge.model(plan.kept)
+            start = self.judge.recovering(wanted.recovery).model(plan.kept)
             return Trained(fine_tune(start, held, wanted.rows, wanted.settings, **told), tuple(masks))
         start = target.apply(dense, prune_masks=target.ceilings != target.sizes)  # zeros that it came with stay
         model, found = gradual(start, plan, wanted.rows, wanted.settings, wanted.schedule, **told)
@@ -178,6 +181,14 @@ def checkpoint_of(folder: Path, plan: Plan, tuning: Tuning) -> Path:
     return folder / f"finetune-{tuning.digest}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.ckpt"
 
 
+def untrained_kept(before: float, after: float) -> str:
+    """What the user must know where a training did harm."""
+    return (
+        f"fine-tuning lowered the score on the rows of the search from {before:.4f} to {after:.4f}: the model of "
+        "before is kept; a lower learning rate, or more epochs or rows, may help"
+    )
+
+
 @contextmanager
 def told_as_a_run(name: str, emit: Emit) -> Iterator[Report]:
     """A training told as a run of its own; gives what to call after each epoch."""
@@ -199,6 +210,7 @@ def tuned_network(
     seed: int = 0,
     folder: Path | None = None,
     on_epoch: Report | None = None,
+    recovery: tuple[Recovery, ...] = (),
 ) -> Network:
     """The pruned network after training on the task's training rows; what is zero stays zero.
 
@@ -210,6 +222,7 @@ def tuned_network(
         seed: of the order of rows.
         folder: keeps the training; the same call goes on after its last whole epoch.
         on_epoch: called after each epoch.
+        recovery: by what the network was recovered; tells its training from others in the folder.
 
     Raises:
         InvalidValueError: layers of another kind, or a loss that is not finite.
@@ -227,7 +240,7 @@ def tuned_network(
     plan = Plan(
         tuple(f"{place}.weight" for place in places), tuple(layer.weight.size for layer in layers), tuple(counts)
     )
-    checkpoint = None if folder is None else checkpoint_of(folder, plan, Tuning(rows, settings))
+    checkpoint = None if folder is None else checkpoint_of(folder, plan, Tuning(rows, settings, recovery=recovery))
     trained = fine_tune(
         module, masks, rows, settings, teacher=to_torch(teacher), on_epoch=on_epoch, checkpoint=checkpoint
     )
